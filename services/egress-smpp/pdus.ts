@@ -1,0 +1,84 @@
+// From a message to its submit_sm PDUs, octet for octet as Kannel 1.4.5 writes them where Kannel has a habit
+// (see test/flows for the PDU that Cisco's guide prints).
+
+import type { PDU } from 'smpp';
+import type { Provider } from '#shared/config/schema.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { newPdu } from '#shared/smpp/library.ts';
+import { addressOf } from '#shared/sms/address.ts';
+import { encodeGsm7 } from '#shared/sms/gsm7.ts';
+import { concatReference, concatUdh, encodingOf, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
+
+const DATA_CODING = { gsm7: 0, latin1: 3, binary: 4, ucs2: 8 } as const;
+/** Store and forward mode, as Kannel sets it. */
+const ESM_CLASS = 3;
+const ESM_UDHI = 0x40;
+const DLR_DELIVERED = 1;
+const DLR_FAILED = 2;
+const DLR_BUFFERED = 4;
+
+/** registered_delivery for a dlr-mask (SMPP 3.4, 5.2.17): final receipts, failures only, and intermediate notifications. */
+export function registeredDelivery(mask: number | undefined, always: boolean): number {
+  const asked = mask ?? 0;
+  const final = asked & DLR_DELIVERED || always ? 1 : asked & ~31 || asked & DLR_FAILED ? 2 : 0;
+  return final | (asked & DLR_BUFFERED ? 16 : 0);
+}
+
+/** `YYMMDDhhmmss000+`: absolute time in UTC (SMPP 3.4, 7.1.1). */
+export function absoluteTime(epochMs: number): string {
+  const iso = new Date(epochMs).toISOString();
+  return `${iso.slice(2, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}000+`;
+}
+
+/** The PDUs of a message, and which of them ask for a receipt: like Kannel only the first, unless receipts are `always`. */
+export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receipt: boolean }[] {
+  const encoding = message.encoding ?? encodingOf(message.text);
+  const source = addressOf(message.from, 'source', provider.source);
+  // The form that was given decides about TON as in Kannel, unless it is national or was cleaned of separators.
+  const asGiven = message.given === message.to || message.given === `+${message.to}`;
+  const destination = addressOf(asGiven ? message.given : `+${message.to}`, 'destination', provider.destination);
+  const always = provider.receipts === 'always';
+  const registered = registeredDelivery(message.dlrMask, always);
+  const fields = {
+    source_addr_ton: source.ton,
+    source_addr_npi: source.npi,
+    source_addr: source.addr,
+    dest_addr_ton: destination.ton,
+    dest_addr_npi: destination.npi,
+    destination_addr: destination.addr,
+    esm_class: ESM_CLASS,
+    priority_flag: message.priority ?? 0,
+    schedule_delivery_time: message.notBefore === undefined ? '' : absoluteTime(message.notBefore),
+    validity_period: message.validityAsked || always ? absoluteTime(message.expiry) : '',
+    data_coding: DATA_CODING[encoding],
+  };
+  const receipt = registered !== 0;
+  const one = (more: Record<string, unknown>, index: number) => {
+    const asks = receipt && (index === 1 || always);
+    return {
+      pdu: newPdu('submit_sm', { ...fields, registered_delivery: asks ? registered : 0, ...more }),
+      receipt: asks,
+    };
+  };
+  const parts = split(message.text, encoding);
+  if (parts.length === 1) return [one({ short_message: parts[0] }, 1)];
+  if (provider.longMessages === 'payload')
+    return [one({ short_message: Buffer.alloc(0), message_payload: wholeText(message.text, encoding) }, 1)];
+  const reference = concatReference(message.id);
+  return parts.map((part, i) => {
+    const index = i + 1;
+    const more = index < parts.length ? { more_messages_to_send: 1 } : {};
+    if (provider.longMessages === 'sar') {
+      const sar = { sar_msg_ref_num: reference, sar_total_segments: parts.length, sar_segment_seqnum: index };
+      return one({ short_message: part, ...sar, ...more }, index);
+    }
+    const udh = concatUdh(reference, parts.length, index);
+    return one({ esm_class: ESM_CLASS | ESM_UDHI, short_message: Buffer.concat([udh, part]), ...more }, index);
+  });
+}
+
+function wholeText(text: string, encoding: keyof typeof DATA_CODING): Buffer {
+  if (encoding === 'gsm7') return encodeGsm7(text);
+  if (encoding === 'binary') return Buffer.from(text, 'latin1');
+  return (encoding === 'latin1' ? toLatin1(text) : undefined) ?? toUcs2(text);
+}

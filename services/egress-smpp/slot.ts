@@ -1,0 +1,144 @@
+// One bind slot of a provider: claim it on the broker, bind to the SMSC, bind again after a loss, and never hold a
+// session without the claim.
+import type { PDU } from 'smpp';
+import type { Bus } from '#shared/bus/bus.ts';
+import type { Claim } from '#shared/bus/claim.ts';
+import type { Provider } from '#shared/config/schema.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { bindSlot } from '#shared/topology.ts';
+import { type BindCommand, type Link, openLink } from './link.ts';
+import { Pace } from './pace.ts';
+
+const ASK_AGAIN_MS = { least: 2_000, most: 5_000 };
+/** Who lost the claim ends its session within the first; who takes over a held slot waits for the second before it binds. */
+const LET_GO_MS = 1_500;
+const TAKE_OVER_MS = 2_000;
+const BACK_OFF_MS = { first: 500, most: 30_000 };
+
+/** A bound slot. Submitting goes to `link`; receipts may come on it or on a receiver beside it. */
+export type Bind = { link: Link; pace: Pace; usable: boolean };
+
+export type SlotEvents = {
+  up(bind: Bind): void;
+  down(bind: Bind, reason: string): void;
+  failed(reason: string): void;
+  deliver(pdu: PDU, respond: (status: number) => void): void;
+};
+
+export type Slot = { stop(drainMs: number): Promise<void> };
+
+export function runSlot(name: string, n: number, provider: Provider, bus: Bus, log: Log, events: SlotEvents): Slot {
+  let stopping = false;
+  let bind: Bind | undefined;
+  let claim: Claim | undefined;
+  let wake: (() => void) | undefined;
+  const share = provider.rate === undefined ? undefined : provider.rate / provider.binds;
+
+  const pause = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+
+  async function takeClaim(): Promise<boolean> {
+    claim = await bus.tryClaim(bindSlot(name, n), () => {
+      claim = undefined;
+      void keepOrLetGo();
+    });
+    return claim !== undefined;
+  }
+
+  /** The broker connection was cut. The session stays when the slot is ours again in time; what is in flight is waited for. */
+  async function keepOrLetGo(): Promise<void> {
+    if (!bind || stopping) return;
+    const mine = bind;
+    mine.usable = false;
+    const until = performance.now() + LET_GO_MS;
+    while (performance.now() < until && bind === mine) {
+      if (await takeClaim()) {
+        mine.usable = true;
+        events.up(mine);
+        return;
+      }
+      if (performance.now() + 100 > until) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (bind !== mine) return;
+    log.warn({ provider: name, slot: n }, 'the claim on this bind was lost with the broker connection: unbinding');
+    await mine.link.close(0);
+  }
+
+  async function session(): Promise<string> {
+    let ended: (reason: string) => void = () => {};
+    const over = new Promise<string>((resolve) => {
+      ended = resolve;
+    });
+    const both = provider.bindAs === 'transmitter+receiver';
+    const open = (command: BindCommand) => openLink(provider, command, { deliver: events.deliver, ended });
+    const receiver = both ? await open('bind_receiver') : undefined;
+    let link: Link;
+    try {
+      link = await open(both ? 'bind_transmitter' : 'bind_transceiver');
+    } catch (error) {
+      receiver?.cut('the other session failed');
+      throw error;
+    }
+    if (!claim || stopping) {
+      receiver?.cut('not needed');
+      await link.close(0);
+      return 'the claim was lost while binding';
+    }
+    bind = { link, pace: new Pace(share, performance.now()), usable: true };
+    const mine = bind;
+    events.up(mine);
+    const reason = await over;
+    bind = undefined;
+    receiver?.cut(reason);
+    link.cut(reason);
+    events.down(mine, reason);
+    return reason;
+  }
+
+  async function run(): Promise<void> {
+    let heldByOther = false;
+    let delay = BACK_OFF_MS.first;
+    while (!stopping) {
+      if (!claim && !(await takeClaim())) {
+        heldByOther = true;
+        await pause(ASK_AGAIN_MS.least + Math.random() * (ASK_AGAIN_MS.most - ASK_AGAIN_MS.least));
+        continue;
+      }
+      if (heldByOther) await pause(TAKE_OVER_MS);
+      heldByOther = false;
+      if (stopping || !claim) continue;
+      const boundAt = performance.now();
+      try {
+        const reason = await session();
+        if (!stopping) log.warn({ provider: name, slot: n, reason }, 'session ended');
+      } catch (error) {
+        events.failed(reasonOf(error));
+        log.warn({ provider: name, slot: n, reason: reasonOf(error) }, 'cannot bind');
+      }
+      if (performance.now() - boundAt > BACK_OFF_MS.most) delay = BACK_OFF_MS.first;
+      if (!stopping) await pause(delay * (0.5 + Math.random()));
+      delay = Math.min(delay * 2, BACK_OFF_MS.most);
+    }
+  }
+
+  const running = run();
+  return {
+    async stop(drainMs) {
+      stopping = true;
+      wake?.();
+      if (bind) {
+        bind.usable = false;
+        await bind.link.close(drainMs);
+      }
+      await running;
+      await claim?.release();
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// ledger. Reads everything that happened from the queue `ledger`, writes it to the database in batches, publishes the
+// callbacks that are due to `notifier`, and answers look-ups on `ledger.rpc`. The only service that touches the database.
+import { resolve } from 'node:path';
+import type { Callback } from '#shared/messages/callback.ts';
+import { type Context, runServices, type Service } from '#shared/service.ts';
+import { metrics } from '#shared/telemetry/metrics.ts';
+import { LEDGER, LEDGER_RPC, NOTIFIER, toQueue } from '#shared/topology.ts';
+import { openAnswers } from './answers.ts';
+import { openDatabase } from './database.ts';
+import { openRecorder } from './record.ts';
+import { openWriter } from './writer.ts';
+
+/** Messages and reports held at once: four transactions' worth. */
+const HOLD = 2_000;
+const DUE_EVERY_MS = 1_000;
+const DUE_AT_ONCE = 1_000;
+const NEWS_EVERY_MS = 2_000;
+
+export const ledger: Service = {
+  name: 'ledger',
+  async start({ config, dir, bus, log }: Context) {
+    const db = openDatabase(resolve(dir, config.ledger.file));
+    const accountOf = (provider: string) => config.providers[provider]?.systemId ?? '';
+    const recorder = openRecorder(db, accountOf, (state) => metrics.final.inc({ state }));
+    const writer = openWriter(db, recorder, log);
+    const announce = (providers: string[]) => bus.announce({ kind: 'paused', providers });
+    const answers = openAnswers(db, announce);
+
+    const underWay = new Set<number>();
+    const tell = async (callbacks: readonly Callback[]) => {
+      const fresh = callbacks.filter(({ callback }) => !underWay.has(callback));
+      if (fresh.length === 0) return;
+      for (const { callback } of fresh) underWay.add(callback);
+      await Promise.all(fresh.map((item) => bus.publish(toQueue(NOTIFIER), [item])));
+      await writer.published(fresh);
+      for (const { callback } of fresh) underWay.delete(callback);
+    };
+
+    const consumer = await bus.consume(LEDGER, { hold: HOLD, dead: 'report' }, (batch) =>
+      batch.map(async (envelope) => {
+        const callbacks = await writer.write(envelope);
+        if (callbacks.length > 0) void tell(callbacks);
+        return [];
+      }),
+    );
+    const dueTimer = setInterval(() => {
+      if (!writer.trouble()) void tell(recorder.due(Date.now(), DUE_AT_ONCE));
+    }, DUE_EVERY_MS);
+    const newsTimer = setInterval(() => announce(answers.paused()), NEWS_EVERY_MS);
+    await bus.serve(LEDGER_RPC, answers.answer);
+    await consumer.start();
+    return {
+      notReady: () => writer.trouble(),
+      async stop() {
+        await consumer.stop();
+        clearInterval(dueTimer);
+        clearInterval(newsTimer);
+        writer.flush();
+        db.close();
+      },
+    };
+  },
+};
+
+if (import.meta.main) await runServices([ledger]);

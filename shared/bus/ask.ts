@@ -1,0 +1,75 @@
+// Request and reply over the broker, for look-ups: direct reply-to, nothing stored.
+import { randomUUID } from 'node:crypto';
+import type { Channel } from 'amqplib';
+import { type Log, reasonOf } from '../telemetry/log.ts';
+import type { Line } from './line.ts';
+
+export type Ask = (queue: string, question: unknown, timeoutMs?: number) => Promise<unknown>;
+export type Serve = (queue: string, answer: (question: unknown) => Promise<unknown>) => Promise<void>;
+
+const REPLY_TO = 'amq.rabbitmq.reply-to';
+
+/** `ask` fails with one line when no answer comes within `timeoutMs` (5 s). An answer `{error}` fails with its text. */
+export async function openAsk(line: Line): Promise<Ask> {
+  const waiting = new Map<string, (answer: { error?: string; value?: unknown }) => void>();
+  let channel: Channel | undefined;
+  line.onDown(() => {
+    channel = undefined;
+  });
+  await line.onUp(async (model) => {
+    const fresh = await model.createChannel();
+    fresh.on('error', () => {});
+    const onReply = (message: { content: Buffer; properties: { correlationId?: string } } | null) => {
+      if (message) waiting.get(message.properties.correlationId ?? '')?.(JSON.parse(message.content.toString()));
+    };
+    await fresh.consume(REPLY_TO, onReply, { noAck: true });
+    channel = fresh;
+  });
+  return (queue, question, timeoutMs = 5_000) =>
+    new Promise((resolve, reject) => {
+      if (!channel) return reject(new Error('no connection to the broker'));
+      const correlationId = randomUUID();
+      const timer = setTimeout(() => {
+        waiting.delete(correlationId);
+        reject(new Error(`no answer on ${queue} within ${timeoutMs / 1000} s: is the service that reads it running?`));
+      }, timeoutMs);
+      waiting.set(correlationId, ({ error, value }) => {
+        clearTimeout(timer);
+        waiting.delete(correlationId);
+        if (error) reject(new Error(error));
+        else resolve(value);
+      });
+      channel.sendToQueue(queue, Buffer.from(JSON.stringify(question)), {
+        replyTo: REPLY_TO,
+        correlationId,
+        expiration: timeoutMs,
+      });
+    });
+}
+
+export function openServe(line: Line, log: Log): Serve {
+  return (queue, answer) =>
+    line.onUp(async (model) => {
+      const channel = await model.createChannel();
+      channel.on('error', (error) =>
+        log.error({ queue, reason: reasonOf(error) }, 'request channel closed by the broker'),
+      );
+      await channel.prefetch(16);
+      await channel.consume(queue, async (message) => {
+        if (!message) return;
+        let reply: { error?: string; value?: unknown };
+        try {
+          reply = { value: await answer(JSON.parse(message.content.toString())) };
+        } catch (error) {
+          reply = { error: reasonOf(error) };
+        }
+        try {
+          const { replyTo, correlationId } = message.properties;
+          if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
+          channel.ack(message);
+        } catch {
+          // The channel died: whoever asked runs into its time limit.
+        }
+      });
+    });
+}

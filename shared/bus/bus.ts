@@ -1,0 +1,61 @@
+// The bus as a service sees it: two connections, confirmed publishing in batches, the bus rule for consuming,
+// look-ups, bind slots and news.
+import type { Envelope } from '../messages/envelope.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Address } from '../topology.ts';
+import { type Ask, openAsk, openServe, type Serve } from './ask.ts';
+import { openClaims, type TryClaim } from './claim.ts';
+import { type ConsumeOptions, type Consumer, type Handler, openConsumer } from './consume.ts';
+import { openDeadLetters } from './dead.ts';
+import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
+import { openLine } from './line.ts';
+import { Publisher, type PublishOptions } from './publish.ts';
+
+export type Bus = {
+  publish(to: Address, envelopes: readonly Envelope[], options?: PublishOptions): Promise<void>;
+  /** A consumer that does not read yet: `start()` it. */
+  consume(queue: string, options: ConsumeOptions, handler: Handler): Promise<Consumer>;
+  ask: Ask;
+  serve: Serve;
+  tryClaim: TryClaim;
+  announce: Announce;
+  listen: Listen;
+  /** Doors: whether the broker would take a message now. */
+  isOpen(): boolean;
+  /** Why this service is not ready, or undefined. */
+  notReady(): string | undefined;
+  /** Monotonic ms since the last confirm from a queue: the age of a bind's lease. */
+  confirmAge(): number;
+  /** Waits for outstanding confirms, then closes both connections. */
+  close(): Promise<void>;
+};
+
+const DRAIN_MS = 10_000;
+
+export async function openBus(url: string, service: string, log: Log): Promise<Bus> {
+  const out = await openLine(url, service, 'publish', log);
+  const into = await openLine(url, service, 'consume', log);
+  const publisher = await Publisher.open(out, service, log);
+  const deadLetters = await openDeadLetters(out, log);
+  return {
+    publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
+    consume: (queue, options, handler) =>
+      openConsumer(into, publisher, deadLetters, log, service, queue, options, handler),
+    ask: await openAsk(into),
+    serve: openServe(into, log),
+    tryClaim: await openClaims(into),
+    announce: await openAnnounce(out),
+    listen: openListen(into),
+    isOpen: () => publisher.isOpen(),
+    notReady: () => {
+      if (!out.isUp() || !into.isUp()) return 'no connection to the broker';
+      return out.isBlocked() ? 'the broker blocks publishers: memory or disk alarm' : undefined;
+    },
+    confirmAge: () => performance.now() - publisher.lastConfirm,
+    async close() {
+      await Promise.race([publisher.drained(), new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+      publisher.close();
+      await Promise.all([out.close(), into.close()]);
+    },
+  };
+}

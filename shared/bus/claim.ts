@@ -1,0 +1,43 @@
+// A bind slot: an exclusive queue as a lease. Who can declare it owns the slot while its connection lives.
+import type { ChannelModel } from 'amqplib';
+import type { Line } from './line.ts';
+
+export type Claim = { release(): Promise<void> };
+/** Tries once. Undefined when another worker holds the slot or the broker is away. `onLost` runs when the connection ends. */
+export type TryClaim = (slot: string, onLost: () => void) => Promise<Claim | undefined>;
+
+export async function openClaims(line: Line): Promise<TryClaim> {
+  let model: ChannelModel | undefined;
+  // An exclusive queue can be declared again on its own connection: within one process this set is the judge.
+  const held = new Map<string, () => void>();
+  line.onDown(() => {
+    model = undefined;
+    const lost = [...held.values()];
+    held.clear();
+    for (const onLost of lost) onLost();
+  });
+  await line.onUp(async (fresh) => {
+    model = fresh;
+  });
+  return async (slot, onLost) => {
+    const mine = model;
+    if (!mine || held.has(slot)) return undefined;
+    held.set(slot, onLost);
+    const channel = await mine.createChannel().catch(() => undefined);
+    try {
+      channel?.on('error', () => {}); // 405 RESOURCE_LOCKED closes the channel: another connection holds the slot.
+      await channel!.assertQueue(slot, { exclusive: true, durable: false, autoDelete: false });
+    } catch {
+      held.delete(slot);
+      return undefined;
+    }
+    return {
+      async release() {
+        if (held.get(slot) !== onLost) return;
+        held.delete(slot);
+        await channel!.deleteQueue(slot).catch(() => {});
+        await channel!.close().catch(() => {});
+      },
+    };
+  };
+}

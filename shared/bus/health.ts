@@ -1,0 +1,77 @@
+// News for everyone: the `health` fanout exchange. Not stored, not confirmed; who is away misses it.
+import { randomUUID } from 'node:crypto';
+import type { Channel } from 'amqplib';
+import { z } from 'zod';
+import { toHealth } from '../topology.ts';
+import type { Line } from './line.ts';
+
+export const news = z.discriminatedUnion('kind', [
+  /** A worker about a provider, every second. Rates are per second over the last 10 s. */
+  z.looseObject({
+    kind: z.literal('provider'),
+    provider: z.string(),
+    worker: z.string(),
+    at: z.int(),
+    bound: z.int(),
+    allowed: z.int(),
+    waiting: z.int(),
+    inFlight: z.int(),
+    sentPerSecond: z.number(),
+    errorsPerSecond: z.number(),
+    paused: z.boolean(),
+    lastError: z.string().optional(),
+  }),
+  /** The ledger about what an administrator decided: every few seconds and at every change. */
+  z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
+]);
+
+export type News = z.infer<typeof news>;
+export type NewsOf<K extends News['kind']> = Extract<News, { kind: K }>;
+
+export type Announce = (item: News) => void;
+export type Listen = (hear: (item: News) => void) => Promise<void>;
+
+export async function openAnnounce(line: Line): Promise<Announce> {
+  let channel: Channel | undefined;
+  line.onDown(() => {
+    channel = undefined;
+  });
+  await line.onUp(async (model) => {
+    const fresh = await model.createChannel();
+    fresh.on('error', () => {});
+    channel = fresh;
+  });
+  return (item) => {
+    try {
+      channel?.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(item)), { type: 'health' });
+    } catch {
+      // News is best effort; the next comes within seconds.
+    }
+  };
+}
+
+export function openListen(line: Line): Listen {
+  return (hear) =>
+    line.onUp(async (model) => {
+      const channel = await model.createChannel();
+      channel.on('error', () => {});
+      const queue = `health.${randomUUID()}`;
+      await channel.assertQueue(queue, {
+        exclusive: true,
+        autoDelete: true,
+        durable: false,
+        messageTtl: 10_000,
+        maxLength: 1_000,
+      });
+      await channel.bindQueue(queue, toHealth.exchange, toHealth.key);
+      await channel.consume(
+        queue,
+        (message) => {
+          if (!message) return;
+          const parsed = news.safeParse(JSON.parse(message.content.toString()));
+          if (parsed.success) hear(parsed.data);
+        },
+        { noAck: true },
+      );
+    });
+}

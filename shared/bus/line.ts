@@ -1,0 +1,130 @@
+// One connection to RabbitMQ that comes back by itself. A service has two: one to publish and one to consume, so that
+// a memory alarm, which stops publishers, lets the inside drain.
+import { type ChannelModel, connect } from 'amqplib';
+import { type Log, reasonOf } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+
+const HEARTBEAT_S = 10;
+const CONNECT_TIMEOUT_MS = 5_000;
+const FIRST_PATIENCE_MS = 15_000;
+const DELAY_MS = { first: 100, most: 3_000 };
+
+export type Line = {
+  /** Runs now if the line is up, and again after every reconnect. A failure drops the connection and tries again. */
+  onUp(setUp: (model: ChannelModel) => Promise<void>): Promise<void>;
+  onDown(notice: () => void): void;
+  isUp(): boolean;
+  /** The broker asked publishers to stop: memory or disk alarm. */
+  isBlocked(): boolean;
+  close(): Promise<void>;
+};
+
+/** Host and port of an AMQP URL for messages: credentials never leave this file. */
+export function brokerName(url: string): string {
+  try {
+    const { hostname, port, protocol } = new URL(url);
+    return `${hostname}:${port || (protocol === 'amqps:' ? 5671 : 5672)}`;
+  } catch {
+    return 'an unreadable AMQP_URL';
+  }
+}
+
+/** Connects, or fails within some seconds with one line that says what to do. */
+export async function openLine(url: string, service: string, name: 'publish' | 'consume', log: Log): Promise<Line> {
+  const setUps: ((model: ChannelModel) => Promise<void>)[] = [];
+  const notices: (() => void)[] = [];
+  let model: ChannelModel | undefined;
+  let blocked = false;
+  let closing = false;
+  let retry: NodeJS.Timeout | undefined;
+  const up = metrics.brokerUp.labels(service, name);
+
+  async function dial(): Promise<void> {
+    const target = new URL(url);
+    if (!target.searchParams.has('heartbeat')) target.searchParams.set('heartbeat', String(HEARTBEAT_S));
+    // Node's sockets start with Nagle on: without noDelay each confirm waits 40 ms for the peer's delayed ACK.
+    const options = {
+      noDelay: true,
+      timeout: CONNECT_TIMEOUT_MS,
+      clientProperties: { connection_name: `${service} ${name}` },
+    };
+    const fresh = await connect(target.href, options);
+    fresh.on('error', (error) => log.debug({ reason: reasonOf(error) }, 'broker connection error'));
+    fresh.on('blocked', (reason) => {
+      blocked = true;
+      log.warn({ line: name, reason }, 'the broker blocks publishers: memory or disk alarm');
+    });
+    fresh.on('unblocked', () => {
+      blocked = false;
+      log.info({ line: name }, 'the broker takes messages again');
+    });
+    fresh.on('close', () => lost(fresh));
+    model = fresh;
+    try {
+      for (const setUp of setUps) await setUp(fresh);
+      up.set(1);
+    } catch (error) {
+      await fresh.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  function lost(gone: ChannelModel): void {
+    if (model !== gone) return;
+    model = undefined;
+    blocked = false;
+    up.set(0);
+    for (const notice of notices) notice();
+    if (closing) return;
+    log.warn({ line: name, broker: brokerName(url) }, 'connection to the broker lost');
+    redial(DELAY_MS.first);
+  }
+
+  function redial(delay: number): void {
+    clearTimeout(retry);
+    retry = setTimeout(
+      async () => {
+        try {
+          await dial();
+          log.info({ line: name }, 'connected to the broker again');
+        } catch (error) {
+          log.debug({ line: name, reason: reasonOf(error) }, 'broker still away');
+          if (!closing) redial(Math.min(delay * 2, DELAY_MS.most));
+        }
+      },
+      delay * (0.5 + Math.random()),
+    );
+  }
+
+  const giveUp = Date.now() + FIRST_PATIENCE_MS;
+  for (;;) {
+    try {
+      await dial();
+      break;
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (/ACCESS_REFUSED|403/.test(reason)) {
+        throw new Error(`RabbitMQ at ${brokerName(url)} refuses the user or password in AMQP_URL`);
+      }
+      if (Date.now() > giveUp) {
+        throw new Error(`no RabbitMQ at ${brokerName(url)} (${reason}): start it, or set AMQP_URL to the one to use`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
+
+  return {
+    async onUp(setUp) {
+      setUps.push(setUp);
+      if (model) await setUp(model);
+    },
+    onDown: (notice) => notices.push(notice),
+    isUp: () => model !== undefined,
+    isBlocked: () => blocked,
+    async close() {
+      closing = true;
+      clearTimeout(retry);
+      await model?.close().catch(() => {});
+    },
+  };
+}

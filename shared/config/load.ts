@@ -1,0 +1,162 @@
+// Reads and checks the configuration file. Every fault is one line: file, line, what is wrong, what to write instead.
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
+import type { z } from 'zod';
+import { type Config, schema } from './schema.ts';
+
+/** A fault in the configuration, for the person who wrote it. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+export type Loaded = { config: Config; file: string; dir: string };
+
+/** Reads `file`, fills `${NAME}` from `env` and `${file:…}` from disk, and checks it. Throws ConfigError. */
+export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Loaded {
+  const path = resolve(file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
+    throw new ConfigError(`${file}: ${why}`);
+  }
+  return { config: parseConfig(text, file, env), file: path, dir: dirname(path) };
+}
+
+export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const fault = document.errors[0];
+  if (fault) throw new ConfigError(`${file}:${fault.linePos?.[0].line ?? 1}: ${fault.message.split('\n')[0]}`);
+  fillSecrets(document, file, lines, env);
+  const parsed = schema.safeParse(document.toJS() ?? {});
+  if (!parsed.success) throw new ConfigError(describe(parsed.error.issues, document, file, lines));
+  checkNames(parsed.data, document, file, lines);
+  return parsed.data;
+}
+
+const lineOf = (node: unknown, lines: LineCounter) => {
+  const start = (node as Node | undefined)?.range?.[0];
+  return start === undefined ? 1 : lines.linePos(start).line;
+};
+
+function fillSecrets(document: Document, file: string, lines: LineCounter, env: NodeJS.ProcessEnv): void {
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value !== 'string' || !node.value.includes('${')) return;
+      node.value = node.value.replaceAll(/\$\{([^}]*)\}/g, (_all, what: string) => {
+        const at = `${file}:${lineOf(node, lines)}`;
+        if (what.startsWith('file:')) {
+          const path = resolve(dirname(file), what.slice('file:'.length));
+          try {
+            return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+          } catch {
+            throw new ConfigError(`${at}: the secret's file ${path} cannot be read`);
+          }
+        }
+        const value = env[what];
+        if (value === undefined)
+          throw new ConfigError(`${at}: the environment has no ${what}: set it before the start`);
+        return value;
+      });
+    },
+  });
+}
+
+/** One line per fault. Values are never repeated: they may be secrets. */
+function describe(issues: readonly z.core.$ZodIssue[], document: Document, file: string, lines: LineCounter): string {
+  return issues
+    .flatMap((issue) => {
+      const node = nodeAt(document, issue.path);
+      const where = issue.path.join('.');
+      if (issue.code !== 'unrecognized_keys')
+        return [`${file}:${lineOf(node, lines)}: ${where || 'the file'}: ${explain(issue)}`];
+      return issue.keys.map((key) => {
+        const pair = isMap(node) ? node.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+        const near = nearest(key, keysAt(issue.path));
+        const hint = near ? `: do you mean ${near}?` : '';
+        return `${file}:${lineOf(pair?.key, lines)}: ${[...issue.path, key].join('.')}: no such setting${hint}`;
+      });
+    })
+    .join('\n');
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.input === undefined) return `missing: ${issue.message}`;
+  if (issue.code === 'invalid_format' || issue.code === 'invalid_union') return `must be ${issue.message}`;
+  return issue.message;
+}
+
+function nodeAt(document: Document, path: readonly PropertyKey[]): Node | undefined {
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node = depth === 0 ? document.contents : document.getIn(path.slice(0, depth) as (string | number)[], true);
+    if (node) return node as Node;
+  }
+  return undefined;
+}
+
+type Shape = {
+  properties?: Record<string, Shape>;
+  additionalProperties?: Shape | boolean;
+  items?: Shape;
+  anyOf?: Shape[];
+  oneOf?: Shape[];
+};
+
+/** The keys that the schema knows at a path, from its JSON Schema. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let shapes: Shape[] = [schema.toJSONSchema({ io: 'input' }) as Shape];
+  for (const step of path) {
+    shapes = shapes.flatMap((shape) => {
+      const all = [shape, ...(shape.anyOf ?? []), ...(shape.oneOf ?? [])];
+      return all.flatMap((one) => {
+        const next =
+          typeof step === 'number' ? one.items : (one.properties?.[String(step)] ?? one.additionalProperties);
+        return next && typeof next === 'object' ? [next] : [];
+      });
+    });
+  }
+  return shapes
+    .flatMap((shape) => [shape, ...(shape.anyOf ?? []), ...(shape.oneOf ?? [])])
+    .flatMap((one) => Object.keys(one.properties ?? {}));
+}
+
+/** The known key with the smallest edit distance, when it is near enough to be meant. */
+function nearest(key: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(key.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** Names that point at other rows must exist. */
+function checkNames(config: Config, document: Document, file: string, lines: LineCounter): void {
+  const fail = (path: (string | number)[], message: string): never => {
+    throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
+  };
+  for (const [i, route] of config.routes.entries()) {
+    const { client } = route.when;
+    if (client && !config.clients[client]) fail(['routes', i, 'when', 'client'], `there is no client ${client}`);
+    for (const [j, provider] of route.to.entries()) {
+      if (!config.providers[provider]) fail(['routes', i, 'to', j], `there is no provider ${provider}`);
+    }
+  }
+}

@@ -1,0 +1,98 @@
+// From a request that a door understood to messages on the bus: the same rules for every door.
+import type { Bus } from '../bus/bus.ts';
+import { ConfirmLost } from '../bus/publish.ts';
+import { VERSION } from '../messages/envelope.ts';
+import { newId } from '../messages/id.ts';
+import type { Sms } from '../messages/sms.ts';
+import { maskNumber, type Recipient } from '../sms/number.ts';
+import { countSegments, encodingOf } from '../sms/segments.ts';
+import { logAccess } from '../telemetry/access.ts';
+import type { Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { traceparentOf } from '../telemetry/trace.ts';
+import { type Lane, toSubmit } from '../topology.ts';
+import type { Verified } from './credentials.ts';
+
+/** A door answers within 2 s, whatever the broker does. */
+const CONFIRM_WITHIN_MS = 1_800;
+
+export type Request = {
+  door: string;
+  address: string;
+  recipients: readonly Recipient[];
+  from: string;
+  text: string;
+  encoding?: Sms['encoding'];
+  /** Asked by the client; the client's own setting otherwise. */
+  validityMs?: number;
+  notBefore?: number;
+  lane?: Lane;
+  dlrMask?: number;
+  dlrUrl?: string;
+  priority?: number;
+  smsc?: string;
+  traceparent?: unknown;
+};
+
+/** The messages of a request, one per recipient, or why it cannot be taken. */
+export function prepare(request: Request, { name, client }: Verified, now: number): Sms[] | { refused: string } {
+  if (request.recipients.length > client.maxRecipients)
+    return { refused: `more than ${client.maxRecipients} recipients` };
+  const encoding = request.encoding ?? encodingOf(request.text);
+  const { segments } = countSegments(request.text, encoding);
+  if (segments > client.maxSegments)
+    return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed` };
+  const { door, from, text, notBefore, dlrMask, dlrUrl, priority, smsc } = request;
+  const shared = {
+    v: VERSION.sms,
+    type: 'sms' as const,
+    handover: 0,
+    attempts: 0,
+    expiry: Math.max(now, notBefore ?? 0) + (request.validityMs ?? client.validity),
+    at: now,
+    client: name,
+    door,
+    lane: request.lane ?? client.lane,
+    from,
+    text,
+    segments,
+    ...(request.encoding ? { encoding: request.encoding } : {}),
+    ...(request.validityMs === undefined ? {} : { validityAsked: true }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(dlrMask ? { dlrMask } : {}),
+    ...(dlrMask && dlrUrl ? { dlrUrl } : {}),
+    ...(priority === undefined ? {} : { priority }),
+    ...(smsc === undefined ? {} : { smsc }),
+  };
+  return request.recipients.map(({ e164, given }) => ({
+    ...shared,
+    id: newId(now),
+    traceparent: traceparentOf(request.traceparent),
+    to: e164,
+    given,
+  }));
+}
+
+/** Resolves when all messages are on their quorum queues. Rejects with NotTaken or ConfirmLost within 2 s. */
+export async function submit(bus: Bus, messages: readonly Sms[], address: string, log: Log): Promise<void> {
+  const { door, client, lane } = messages[0]!;
+  try {
+    await bus.publish(toSubmit(lane), messages, { withinMs: CONFIRM_WITHIN_MS });
+  } catch (error) {
+    if (error instanceof ConfirmLost) {
+      metrics.confirmLost.inc({ door }, messages.length);
+      log.warn({ ids: messages.map(({ id }) => id), client, reason: error.message }, 'refused, but it may go out once');
+    }
+    throw error;
+  }
+  metrics.accepted.inc({ door, client }, messages.length);
+  for (const { id, to, segments } of messages) {
+    logAccess({ event: 'accepted', id, client, door, to: maskNumber(to), segments, address });
+  }
+}
+
+/** A refusal at a door, for the access log and the metric. `reason` is from a closed set of words. */
+export function refuse(door: string, reason: string, address: string, client?: string): void {
+  metrics.rejected.inc({ door, reason });
+  logAccess({ event: 'refused', door, reason, address, ...(client ? { client } : {}) });
+}

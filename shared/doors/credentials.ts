@@ -1,0 +1,100 @@
+// Who may use a door: name and password against the configuration, in constant time. A verified password is remembered
+// for some minutes as a keyed hash, so that a slow password hash does not run for every request.
+import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
+import type { Client, Config } from '../config/schema.ts';
+
+const REMEMBER_MS = 5 * 60_000;
+const REMEMBER_MOST = 10_000;
+/** scrypt runs that may be under way at once; more wait for nothing: they are refused. */
+const MOST_HASHES = 8;
+const SCRYPT = { N: 16_384, r: 8, p: 1, length: 32 };
+const MOST_LENGTH = 256;
+
+export type Verified = { name: string; client: Client };
+
+/** `scrypt$N$r$p$salt$hash`, salt and hash in base64url: what stands in the configuration instead of the password. */
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(16);
+  const { N, r, p, length } = SCRYPT;
+  const hash = await derive(password, salt, length, { N, r, p });
+  return `scrypt$${N}$${r}$${p}$${salt.toString('base64url')}$${hash.toString('base64url')}`;
+}
+
+const derive = (password: string, salt: Buffer, length: number, cost: { N: number; r: number; p: number }) =>
+  new Promise<Buffer>((resolve, reject) => {
+    scrypt(password, salt, length, { ...cost, maxmem: 256 * cost.N * cost.r }, (error, key) =>
+      error ? reject(error) : resolve(key),
+    );
+  });
+
+export type Credentials = {
+  /** The client, or undefined. Synchronous when the password is remembered or stands in plain text. */
+  verify(name: string, password: string): Verified | undefined | Promise<Verified | undefined>;
+  /** Whether the client may come from this address. */
+  allows(verified: Verified, address: string): boolean;
+};
+
+export function openCredentials(clients: Config['clients']): Credentials {
+  const key = randomBytes(32);
+  const remembered = new Map<string, number>();
+  const networks = new Map(Object.entries(clients).map(([name, client]) => [name, blockList(client.networks)]));
+  let hashing = 0;
+
+  const digest = (text: string) => createHmac('sha256', key).update(text).digest();
+
+  function verify(name: string, password: string): Verified | undefined | Promise<Verified | undefined> {
+    if (name.length > MOST_LENGTH || password.length > MOST_LENGTH) return undefined;
+    const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
+    const stored = client?.password ?? '';
+    if (client && stored.startsWith('scrypt$')) return verifyHash({ name, client }, password);
+    const same = timingSafeEqual(digest(stored), digest(password));
+    return client && same ? { name, client } : undefined;
+  }
+
+  function verifyHash(verified: Verified, password: string): Verified | undefined | Promise<Verified | undefined> {
+    const token = createHmac('sha256', key).update(verified.name).update('\0').update(password).digest('base64');
+    const until = remembered.get(token);
+    if (until !== undefined && until > Date.now()) return verified;
+    if (hashing >= MOST_HASHES) return undefined;
+    hashing++;
+    const [, N, r, p, salt, hash] = verified.client.password.split('$');
+    const wanted = Buffer.from(hash ?? '', 'base64url');
+    return derive(password, Buffer.from(salt ?? '', 'base64url'), wanted.length, {
+      N: Number(N),
+      r: Number(r),
+      p: Number(p),
+    })
+      .then((got) => {
+        if (wanted.length === 0 || !timingSafeEqual(got, wanted)) return undefined;
+        if (remembered.size >= REMEMBER_MOST) remembered.clear();
+        remembered.set(token, Date.now() + REMEMBER_MS);
+        return verified;
+      })
+      .finally(() => {
+        hashing--;
+      });
+  }
+
+  return {
+    verify,
+    allows({ name }, address) {
+      const list = networks.get(name);
+      if (!list) return true;
+      const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+      return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+    },
+  };
+}
+
+function blockList(networks: readonly string[] | undefined): BlockList | undefined {
+  if (!networks) return undefined;
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address, bits] = network.split('/') as [string, string | undefined];
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return list;
+}

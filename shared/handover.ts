@@ -1,0 +1,60 @@
+// What follows from the outcome of a hand-over, for every bearer: a report to the ledger, and the way back to the
+// router where the message goes on.
+import type { Follow } from './bus/consume.ts';
+import type { Provider } from './config/schema.ts';
+import { VERSION } from './messages/envelope.ts';
+import type { FinalState, Report } from './messages/report.ts';
+import type { Sms } from './messages/sms.ts';
+import type { Outcome } from './outcome.ts';
+import { routerQueue, toQueue, toReport } from './topology.ts';
+
+/** `waited`: nobody could hand it over in the time that its lane allows. `expired`: its validity ended here. */
+export type Ending = Exclude<Outcome, { kind: 'throttled' }> | { kind: 'waited' } | { kind: 'expired' };
+
+/** Pure. `message.provider` is the provider at which it ended. */
+export function followsOf(message: Sms, ending: Ending, provider: Pick<Provider, 'onUnknown'>, at: number): Follow[] {
+  switch (ending.kind) {
+    case 'done':
+      return [toLedger({ ...about(message, at), kind: 'submitted', parts: ending.parts })];
+    case 'waited':
+      return [backToRouter(message)];
+    case 'unavailable':
+      return [backToRouter(message, { outcome: 'unavailable', reason: ending.reason })];
+    case 'expired':
+      return [final(message, at, 'expired', 'its validity was over before it could be handed over')];
+    case 'unknown':
+      if (provider.onUnknown === 'park') return [final(message, at, 'unknown', ending.reason)];
+      return givenBack(message, at, 'unknown', ending.reason);
+    case 'retry':
+      return givenBack(message, at, 'retry', ending.reason);
+    case 'refused':
+      if (ending.scope === 'provider') return givenBack(message, at, 'refused', ending.reason);
+      return [final(message, at, 'rejected', ending.reason, ending.code)];
+  }
+}
+
+const about = (message: Sms, at: number) =>
+  ({
+    v: VERSION.report,
+    type: 'report',
+    at,
+    id: message.id,
+    handover: message.handover,
+    provider: message.provider!,
+  }) as const;
+
+const toLedger = (report: Report): Follow => ({ to: toReport(report.kind), envelope: report });
+
+function backToRouter(message: Sms, last?: Sms['last']): Follow {
+  const { last: _before, ...rest } = message;
+  return { to: toQueue(routerQueue(message.lane)), envelope: last ? { ...rest, last } : rest };
+}
+
+function givenBack(message: Sms, at: number, outcome: 'retry' | 'refused' | 'unknown', reason: string): Follow[] {
+  const report: Report = { ...about(message, at), kind: 'given-back', outcome, reason };
+  return [toLedger(report), backToRouter(message, { outcome, reason })];
+}
+
+function final(message: Sms, at: number, state: FinalState, reason: string, code?: number): Follow {
+  return toLedger({ ...about(message, at), kind: 'final', state, reason, ...(code === undefined ? {} : { code }) });
+}

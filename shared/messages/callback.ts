@@ -1,0 +1,31 @@
+// One callback that is due, from the ledger's outbox to the notifier: type `callback`, version 1.
+import { z } from 'zod';
+
+export const callback = z.looseObject({
+  v: z.int(),
+  type: z.literal('callback'),
+  /** Row in the outbox and how often it was tried before: together the key that keeps repeats away. */
+  callback: z.int(),
+  tries: z.int().min(0),
+  id: z.uuid(),
+  client: z.string(),
+  at: z.int(),
+  traceparent: z.string().optional(),
+  /** dlr-url as the client gave it, with Kannel's escapes, and the values that fill them. */
+  url: z.string(),
+  dlrType: z.int(),
+  values: z.looseObject({
+    to: z.string(),
+    from: z.string(),
+    given: z.string(),
+    provider: z.string(),
+    providerId: z.string(),
+    /** Report text: `ACK/`, `NACK/…` or the receipt. */
+    text: z.string(),
+    /** The provider's account, given for receipts only, as Kannel does. */
+    account: z.string(),
+    meta: z.string(),
+  }),
+});
+
+export type Callback = z.infer<typeof callback>;

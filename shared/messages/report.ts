@@ -1,0 +1,63 @@
+// Facts about messages on their way to the ledger: type `report`, version 1, one shape per kind.
+import { z } from 'zod';
+
+const base = {
+  v: z.int(),
+  type: z.literal('report'),
+  /** When it happened, epoch ms. */
+  at: z.int(),
+};
+const ofMessage = { ...base, id: z.uuid(), handover: z.int().min(0), provider: z.string().optional() };
+
+/** Final states that a gateway can give on its own; `delivered` and the like come with receipts. */
+export const FINAL_STATES = ['delivered', 'failed', 'expired', 'rejected', 'cancelled', 'sent', 'unknown'] as const;
+export type FinalState = (typeof FINAL_STATES)[number];
+
+export const RECEIPT_STATES = ['delivered', 'failed', 'expired', 'rejected', 'unknown', 'buffered'] as const;
+export type ReceiptState = (typeof RECEIPT_STATES)[number];
+
+export const report = z.discriminatedUnion('kind', [
+  /** The provider took every part. */
+  z.looseObject({
+    ...ofMessage,
+    kind: z.literal('submitted'),
+    provider: z.string(),
+    parts: z.array(z.looseObject({ providerId: z.string(), receipt: z.boolean() })),
+  }),
+  /** The provider did not take it, and the router judges again: an attempt for the message's story. */
+  z.looseObject({
+    ...ofMessage,
+    kind: z.literal('given-back'),
+    provider: z.string(),
+    outcome: z.string(),
+    reason: z.string(),
+  }),
+  /** It ends here. `code` is the provider's status where there is one. */
+  z.looseObject({
+    ...ofMessage,
+    kind: z.literal('final'),
+    state: z.enum(FINAL_STATES),
+    reason: z.string(),
+    code: z.int().optional(),
+  }),
+  /** A delivery receipt, matched to a message by the ledger. `to` is the handset, digits only, where the provider says it. */
+  z.looseObject({
+    ...base,
+    kind: z.literal('receipt'),
+    provider: z.string(),
+    providerId: z.string(),
+    state: z.enum(RECEIPT_STATES),
+    stat: z.string(),
+    error: z.string().optional(),
+    to: z.string().optional(),
+    /** The receipt as it stood, for Kannel's %A. Its `text:` field is cut out: texts do not travel in reports. */
+    raw: z.string(),
+  }),
+  /** The notifier tried a callback. */
+  z.looseObject({ ...base, kind: z.literal('told'), callback: z.int(), ok: z.boolean(), reason: z.string() }),
+  /** A bind's holder shows that it can still reach the broker. Nothing is stored. */
+  z.looseObject({ ...base, kind: z.literal('lease'), provider: z.string() }),
+]);
+
+export type Report = z.infer<typeof report>;
+export type ReportOf<K extends Report['kind']> = Extract<Report, { kind: K }>;

@@ -1,0 +1,62 @@
+// The envelope that carries one SMS from a door to a provider: type `sms`, version 1.
+import { z } from 'zod';
+import { LANES } from '../topology.ts';
+
+/** What happened to the message at the provider it comes back from; absent when it only waited too long there. */
+const last = z.looseObject({
+  outcome: z.enum(['retry', 'unavailable', 'refused', 'unknown']),
+  reason: z.string(),
+});
+
+/**
+ * Unknown fields pass through untouched, so that an older service does not strip what a newer one added.
+ * Times are epoch milliseconds. A hand-over is (id, handover): the number rises only by a deliberate retry or reroute.
+ */
+export const sms = z.looseObject({
+  v: z.int(),
+  type: z.literal('sms'),
+  /** UUIDv7, given at the door, never changed. */
+  id: z.uuid(),
+  handover: z.int().min(0),
+  /** Failed attempts: answers of a provider that ask for another try. Waiting is not an attempt. */
+  attempts: z.int().min(0),
+  /** Nothing is handed to a provider after this time. */
+  expiry: z.int(),
+  /** When the door accepted it. */
+  at: z.int(),
+  /** W3C trace context, https://www.w3.org/TR/trace-context/ */
+  traceparent: z.string(),
+  client: z.string(),
+  door: z.string(),
+  lane: z.enum(LANES),
+  /** E.164 digits without a plus (or a short code), and the form that the client gave. */
+  to: z.string(),
+  given: z.string(),
+  from: z.string(),
+  /** For `binary`: one character per octet. */
+  text: z.string(),
+  /** Short message encoding that the client forced; chosen from the text when absent. */
+  encoding: z.enum(['gsm7', 'latin1', 'ucs2', 'binary']).optional(),
+  segments: z.int().min(1),
+  /** Kannel's dlr-mask and dlr-url: which reports the client asked for, and where it wants them. */
+  dlrMask: z.int().optional(),
+  dlrUrl: z.string().optional(),
+  /** The client asked for a validity: the provider is told too. */
+  validityAsked: z.boolean().optional(),
+  /** Not before this time: told to the provider as schedule_delivery_time. */
+  notBefore: z.int().optional(),
+  /** SMPP priority_flag 0-3. */
+  priority: z.int().optional(),
+  /** Provider that the client asked for. */
+  smsc: z.string().optional(),
+  /** Set by the router: the provider that has it now, those that were tried since the last retry step, and those that refused it for good. */
+  provider: z.string().optional(),
+  tried: z.array(z.string()).optional(),
+  refusedBy: z.array(z.string()).optional(),
+  last: last.optional(),
+});
+
+export type Sms = z.infer<typeof sms>;
+
+/** One hand-over of one message: what makes a repeat recognisable. */
+export const handoverKey = (message: Pick<Sms, 'id' | 'handover'>) => `${message.id}:${message.handover}`;

@@ -1,0 +1,144 @@
+// How every service runs: read the configuration, connect, check the topology, start, tell whether it is live and
+// ready, and stop in reverse order on SIGTERM. A service's main.ts is its `Service` and one call of runService.
+import { parseArgs } from 'node:util';
+import fastify from 'fastify';
+import { type Bus, openBus } from './bus/bus.ts';
+import { missingFrom } from './bus/declared.ts';
+import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
+import type { Config } from './config/schema.ts';
+import { type Log, openLog, reasonOf } from './telemetry/log.ts';
+import { registry } from './telemetry/metrics.ts';
+import { topology } from './topology.ts';
+
+export type Context = { config: Config /** Folder of the configuration file. */; dir: string; bus: Bus; log: Log };
+export type Running = {
+  /** Why it cannot do its work right now, or undefined. The broker's absence is added by the host. */
+  notReady?(): string | undefined;
+  /** Finishes what it holds, then lets go. */
+  stop(): Promise<void>;
+};
+export type Service = { name: string; start(context: Context): Promise<Running> };
+
+export type HostOptions = { loaded: Loaded; amqpUrl: string; adminPort?: number };
+export type Host = { adminPort: number; stop(): Promise<void> };
+
+/** Starts services in order in this process; `stop` ends them in reverse. A failure on the way stops what had started. */
+export async function hostServices(
+  services: readonly Service[],
+  { loaded, amqpUrl, adminPort }: HostOptions,
+): Promise<Host> {
+  const { config, dir } = loaded;
+  const started: { name: string; running: Running; bus: Bus }[] = [];
+  const admin = fastify({ logger: false, bodyLimit: 1_024 });
+  const notReady = () => {
+    for (const { name, running, bus } of started) {
+      const reason = bus.notReady() ?? running.notReady?.();
+      if (reason) return `${name}: ${reason}`;
+    }
+    return started.length < services.length ? 'starting' : undefined;
+  };
+  admin.get('/live', async () => 'ok\n');
+  admin.get('/ready', async (_request, reply) => {
+    const reason = notReady();
+    return reply.code(reason ? 503 : 200).send(`${reason ?? 'ok'}\n`);
+  });
+  admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+
+  const stop = async () => {
+    for (const { name, running, bus } of started.splice(0).reverse()) {
+      await running.stop().catch((error) => openLog(name).error({ reason: reasonOf(error) }, 'did not stop cleanly'));
+      await bus.close();
+    }
+    await admin.close();
+  };
+  try {
+    await requireTopology(amqpUrl, config);
+    for (const service of services) {
+      const log = openLog(service.name);
+      const bus = await openBus(amqpUrl, service.name, log);
+      try {
+        started.push({ name: service.name, running: await service.start({ config, dir, bus, log }), bus });
+      } catch (error) {
+        await bus.close();
+        throw error;
+      }
+      log.info('started');
+    }
+    await admin
+      .listen({ host: config.listen.admin.host, port: adminPort ?? config.listen.admin.port })
+      .catch((error) => {
+        throw portError(error, 'listen.admin');
+      });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { adminPort: (admin.server.address() as { port: number }).port, stop };
+}
+
+/** A listener's error as a line that says what to do. `setting` is the configuration's name for the address. */
+export function portError(error: unknown, setting: string): Error {
+  const { code, port, address } = error as { code?: string; port?: number; address?: string };
+  if (code === 'EADDRINUSE')
+    return new Error(`port ${port} on ${address} is taken by another program: end it, or set ${setting}`);
+  if (code === 'EACCES')
+    return new Error(`port ${port} needs more rights than this user has: set ${setting} to one above 1023`);
+  if (code === 'EADDRNOTAVAIL') return new Error(`${address} is not an address of this host: set ${setting}`);
+  return error as Error;
+}
+
+async function requireTopology(amqpUrl: string, config: Config): Promise<void> {
+  const wanted = topology(Object.keys(config.providers));
+  let missing: string | undefined;
+  for (const until = Date.now() + 15_000; ; ) {
+    try {
+      missing = await missingFrom(amqpUrl, wanted);
+      break;
+    } catch (error) {
+      if (Date.now() > until)
+        throw new Error(`RabbitMQ cannot be reached (${reasonOf(error)}): start it, or set AMQP_URL`);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+  if (missing) throw new Error(`RabbitMQ has no ${missing}: run \`hermod setup\` with this configuration first`);
+}
+
+/** Runs services as this process until SIGTERM or SIGINT. Faults end in one line on stderr and exit code 1. */
+export async function runServices(services: readonly Service[], argv = process.argv.slice(2)): Promise<void> {
+  let host: Host | undefined;
+  let stopping = false;
+  const end = async (signal: string) => {
+    if (stopping) return process.exit(1);
+    stopping = true;
+    if (process.stdout.isTTY) process.stderr.write(`\n${signal}: finishing what is under way; once more to end now\n`);
+    await host?.stop();
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
+  // A supervisor that vanished cannot stop us later: without it nobody owns this process.
+  process.on('disconnect', () => void end('supervisor gone'));
+  process.on('message', (message) => {
+    if (message === 'ping') process.send?.('pong');
+  });
+  try {
+    const { values } = parseArgs({
+      args: argv,
+      options: { config: { type: 'string' }, 'admin-port': { type: 'string' } },
+      strict: true,
+    });
+    const loaded = loadConfig(values.config ?? process.env.HERMOD_CONFIG ?? 'gateway.yaml');
+    const amqpUrl = process.env.AMQP_URL;
+    if (!amqpUrl)
+      throw new ConfigError('AMQP_URL is not set: it names the broker, such as amqp://user:password@host:5672/');
+    const adminPort = values['admin-port'] === undefined ? undefined : Number(values['admin-port']);
+    host = await hostServices(services, { loaded, amqpUrl, ...(adminPort === undefined ? {} : { adminPort }) });
+    if (stopping) await host.stop();
+    else process.send?.({ ready: true, adminPort: host.adminPort });
+  } catch (error) {
+    const name = services.map((service) => service.name).join(', ');
+    process.stderr.write(`hermod ${name}: ${reasonLines(error)}\n`);
+    process.exit(1);
+  }
+}
+
+const reasonLines = (error: unknown) => (error instanceof ConfigError ? error.message : reasonOf(error));

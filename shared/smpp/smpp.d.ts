@@ -1,0 +1,35 @@
+// The part of the `smpp` package that we use; it ships no types.
+declare module 'smpp' {
+  import type { EventEmitter } from 'node:events';
+  import type { Socket } from 'node:net';
+
+  export type PduFields = Record<string, unknown>;
+  export class PDU {
+    constructor(command: string, fields?: PduFields);
+    command: string;
+    command_status: number;
+    sequence_number: number;
+    [field: string]: unknown;
+    isResponse(): boolean;
+    response(fields?: PduFields): PDU;
+    toBuffer(): Buffer;
+  }
+  export class Session extends EventEmitter {
+    constructor(options: { socket: Socket });
+    socket: Socket;
+    sequence: number;
+    send(pdu: PDU, onResponse?: (pdu: PDU) => void): boolean;
+    pause(): void;
+    resume(): void;
+    destroy(): void;
+  }
+  type Params = Record<string, { filter?: unknown }>;
+  const smpp: {
+    PDU: typeof PDU;
+    Session: typeof Session;
+    commands: Record<string, { params?: Params }>;
+    tlvs: Record<string, { filter?: unknown }>;
+    errors: Record<string, number>;
+  };
+  export default smpp;
+}

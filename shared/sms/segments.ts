@@ -1,0 +1,165 @@
+// From a text to the user data of its short messages: choice of encoding, splitting, and the concatenation header
+// (3GPP TS 23.040, 9.2.3.24.1).
+
+import { encodeGsm7, gsm7End, gsm7Length, isGsm7 } from './gsm7.ts';
+
+/**
+ * How a text travels. `gsm7` is SMPP data_coding 0, `latin1` 3, `ucs2` 8, `binary` 4. The text of a binary message has
+ * one character, U+0000 to U+00FF, for each octet.
+ */
+export type Encoding = 'gsm7' | 'latin1' | 'ucs2' | 'binary';
+
+export type SegmentCount = {
+  encoding: Encoding;
+  segments: number;
+  /** Septets for `gsm7`, octets for `latin1` and `binary`, UTF-16 units for `ucs2`; without headers. */
+  units: number;
+};
+
+/**
+ * What one short message holds, in the units of its encoding, alone and beside the six octets of a concatenation
+ * header. The air interface carries 140 octets. It has no Latin-1, and SMSCs differ in what they make of data_coding 3;
+ * here that counts as any 8-bit data does.
+ */
+const ROOM: Record<Encoding, { alone: number; part: number }> = {
+  gsm7: { alone: 160, part: 153 },
+  latin1: { alone: 140, part: 134 },
+  ucs2: { alone: 70, part: 67 },
+  binary: { alone: 140, part: 134 },
+};
+
+/** The header counts parts in one octet. */
+const MAX_PARTS = 255;
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** Below this, CR LF is the only pair of characters that is one grapheme (Unicode UAX 29). */
+const FIRST_COMBINING = 0x300;
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** GSM 7-bit when its alphabet can write the whole text, else UCS-2. */
+export function encodingOf(text: string): 'gsm7' | 'ucs2' {
+  return isGsm7(text) ? 'gsm7' : 'ucs2';
+}
+
+/**
+ * The user data of each short message of the text, without headers. A part never begins inside an escape pair, a
+ * surrogate pair or a grapheme; only a grapheme that is longer than a part is cut, between code points.
+ * Throws a RangeError when the encoding cannot write the text, or the text needs more than 255 parts.
+ */
+export function split(text: string, encoding: Encoding): Buffer[] {
+  if (unitsOf(text, encoding) <= ROOM[encoding].alone) return [encode(text, encoding)];
+  let start = 0;
+  return partEnds(text, encoding).map((end) => {
+    const part = encode(text.slice(start, end), encoding);
+    start = end;
+    return part;
+  });
+}
+
+/** What `split` would make of the text, with the same errors, without making it. */
+export function countSegments(text: string, encoding: Encoding = encodingOf(text)): SegmentCount {
+  const units = unitsOf(text, encoding);
+  const segments = units <= ROOM[encoding].alone ? 1 : partEnds(text, encoding).length;
+  return { encoding, segments, units };
+}
+
+/** The user data header of one part: an 8-bit reference, the number of parts, and the part's index from 1. */
+export function concatUdh(reference: number, total: number, index: number): Buffer {
+  if (!isOctet(reference) || !isOctet(total) || !isOctet(index) || index < 1 || index > total) {
+    throw new RangeError(`no concatenation header for part ${index} of ${total}, reference ${reference}`);
+  }
+  return Buffer.from([0x05, 0x00, 0x03, reference, total, index]);
+}
+
+/**
+ * The concatenation reference of a message, 0 to 255: the last octet of its UUIDv7, which is random. A part that is
+ * sent twice then has the same reference, and the handset shows it once.
+ */
+export function concatReference(id: string): number {
+  return Number.parseInt(id.slice(-2), 16);
+}
+
+/** The text's octets in ISO-8859-1, or undefined when it has a character above U+00FF. */
+export function toLatin1(text: string): Buffer | undefined {
+  return isLatin1(text) ? Buffer.from(text, 'latin1') : undefined;
+}
+
+/** The text's UTF-16 units, big-endian. SMPP says UCS-2; handsets read surrogate pairs. */
+export function toUcs2(text: string): Buffer {
+  return Buffer.from(text, 'utf16le').swap16();
+}
+
+function encode(text: string, encoding: Encoding): Buffer {
+  if (encoding === 'gsm7') return encodeGsm7(text);
+  return encoding === 'ucs2' ? toUcs2(text) : Buffer.from(text, 'latin1');
+}
+
+/** The text's length in the units of the encoding. */
+function unitsOf(text: string, encoding: Encoding): number {
+  if (encoding === 'ucs2') return text.length;
+  if (encoding === 'gsm7') {
+    const septets = gsm7Length(text);
+    if (septets !== -1) return septets;
+  } else if (isLatin1(text)) {
+    return text.length;
+  }
+  throw new RangeError(`the text has a character that the encoding ${encoding} cannot write`);
+}
+
+/** For a text that needs several parts: the index behind each of them. */
+function partEnds(text: string, encoding: Encoding): number[] {
+  const room = ROOM[encoding].part;
+  const ends: number[] = [];
+  let clusters: Intl.Segments | undefined;
+  let start = 0;
+  while (start < text.length) {
+    if (ends.length === MAX_PARTS) {
+      throw new RangeError(`the text needs more than the ${MAX_PARTS} parts that a long message can have`);
+    }
+    let end = encoding === 'gsm7' ? gsm7End(text, start, room) : Math.min(start + room, text.length);
+    if (end < text.length && encoding !== 'binary') {
+      if (encoding === 'ucs2' && mayCombine(text, end)) {
+        clusters ??= graphemes.segment(text);
+        end = clusterStart(text, start, end, clusters);
+      } else if (text.charCodeAt(end - 1) === CR && text.charCodeAt(end) === LF) {
+        end--;
+      }
+    }
+    ends.push(end);
+    start = end;
+  }
+  return ends;
+}
+
+/** Whether the characters around an index may belong to one grapheme for another reason than being CR LF. */
+function mayCombine(text: string, index: number): boolean {
+  return text.charCodeAt(index - 1) >= FIRST_COMBINING || text.charCodeAt(index) >= FIRST_COMBINING;
+}
+
+/** The last index up to `end` where a part that begins at `start` may end. */
+function clusterStart(text: string, start: number, end: number, clusters: Intl.Segments): number {
+  const cluster = clusters.containing(end)!.index;
+  if (cluster > start) return cluster;
+  const cutsPair = isHighSurrogate(text.charCodeAt(end - 1)) && isLowSurrogate(text.charCodeAt(end));
+  return cutsPair ? end - 1 : end;
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return (unit & 0xfc00) === 0xd800;
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return (unit & 0xfc00) === 0xdc00;
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0xff) return false;
+  return true;
+}
+
+function isOctet(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 0xff;
+}

@@ -1,0 +1,86 @@
+// Every metric of every service, in one table: names, labels, units. Labels have few values: providers, lanes, doors.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export const registry = new Registry();
+collectDefaultMetrics({ register: registry });
+
+const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+  new Counter({ name, help, labelNames, registers: [registry] });
+const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+  new Gauge({ name, help, labelNames, registers: [registry] });
+const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[], buckets: number[]) =>
+  new Histogram({ name, help, labelNames, buckets, registers: [registry] });
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+export const metrics = {
+  accepted: counter(
+    'hermod_accepted_messages_total',
+    'Messages that a door accepted, after the broker confirmed them.',
+    ['door', 'client'],
+  ),
+  rejected: counter('hermod_rejected_requests_total', 'Requests that a door refused.', ['door', 'reason']),
+  confirmLost: counter(
+    'hermod_confirm_lost_messages_total',
+    'Messages refused at the door because the confirm did not come: they may still go out once.',
+    ['door'],
+  ),
+  routed: counter('hermod_routed_messages_total', 'Messages that the router handed to a provider.', [
+    'provider',
+    'lane',
+  ]),
+  final: counter('hermod_final_messages_total', 'Messages that reached a final state.', ['state']),
+  submits: counter('hermod_submit_outcomes_total', 'Outcomes of hand-overs.', ['provider', 'outcome']),
+  submitSeconds: histogram('hermod_submit_seconds', 'submit_sm to submit_sm_resp.', ['provider'], SECONDS),
+  wireSeconds: histogram(
+    'hermod_accept_to_wire_seconds',
+    'From acceptance at the door to hand-over.',
+    ['provider', 'lane'],
+    SECONDS,
+  ),
+  receipts: counter('hermod_receipts_total', 'Delivery receipts taken from providers.', ['provider', 'state']),
+  unmatched: counter(
+    'hermod_unmatched_receipts_total',
+    'Receipts stored without a message to match, to be tried again.',
+    ['provider'],
+  ),
+  repeats: counter(
+    'hermod_repeated_handovers_total',
+    'Repeats of a hand-over that were recognised and not sent again.',
+    ['provider'],
+  ),
+  possibleRepeats: counter(
+    'hermod_possible_repeats_total',
+    'Messages sent again although an earlier hand-over may have succeeded.',
+    ['provider', 'cause'],
+  ),
+  bound: gauge('hermod_binds_held', 'Sessions that are bound.', ['provider']),
+  bindsAllowed: gauge('hermod_binds_allowed', 'Sessions that the provider allows.', ['provider']),
+  windowUsed: gauge('hermod_window_used', 'Hand-overs without an answer yet.', ['provider']),
+  backlog: gauge('hermod_worker_backlog_messages', 'Messages in a worker that are not handed over yet.', [
+    'provider',
+    'lane',
+  ]),
+  callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
+  callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
+  ledgerBatch: histogram(
+    'hermod_ledger_batch_messages',
+    'Messages and reports in one ledger transaction.',
+    [],
+    [1, 2, 5, 10, 25, 50, 100, 250, 500],
+  ),
+  ledgerLag: gauge('hermod_ledger_lag_seconds', 'Age of the newest report that the ledger wrote.', []),
+  dead: counter('hermod_dead_messages_total', 'Messages put aside because no one could parse or finish them.', [
+    'kind',
+    'reason',
+  ]),
+  busPublished: counter('hermod_bus_published_messages_total', 'Messages whose publish the broker confirmed.', [
+    'service',
+  ]),
+  busBatches: counter('hermod_bus_publishes_total', 'AMQP messages that carried them.', ['service']),
+  busConsumed: counter('hermod_bus_consumed_messages_total', 'Messages handled and acknowledged.', [
+    'service',
+    'queue',
+  ]),
+  brokerUp: gauge('hermod_broker_connected', 'Whether the connection to the broker stands.', ['service', 'line']),
+};

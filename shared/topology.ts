@@ -1,0 +1,94 @@
+// Every exchange, queue and binding of the gateway, as plain data. Nothing else in the code spells a queue's name.
+// Arguments are constants: RabbitMQ answers 406 to a changed argument, so what configuration decides travels with the
+// message, and a changed argument here means a new queue name.
+import { RETRY_STEPS_MS } from './outcome.ts';
+
+export const LANES = ['urgent', 'bulk'] as const;
+export type Lane = (typeof LANES)[number];
+
+export const DEAD_KINDS = ['message', 'report', 'callback'] as const;
+export type DeadKind = (typeof DEAD_KINDS)[number];
+
+/** Kinds of report, the keys of the `report` exchange. */
+export const REPORT_KINDS = ['submitted', 'given-back', 'final', 'receipt', 'told', 'lease'] as const;
+export type ReportKind = (typeof REPORT_KINDS)[number];
+
+/** Where a publish goes. The default exchange ('') routes by queue name. */
+export type Address = { exchange: string; key: string };
+
+export const toSubmit = (lane: Lane): Address => ({ exchange: 'submit', key: lane });
+export const toReport = (kind: ReportKind): Address => ({ exchange: 'report', key: kind });
+export const toHealth: Address = { exchange: 'health', key: '' };
+export const toQueue = (name: string): Address => ({ exchange: '', key: name });
+
+export const routerQueue = (lane: Lane) => `router.${lane}`;
+export const egressQueue = (provider: string, lane: Lane) => `egress.${provider}.${lane}`;
+export const retryQueue = (lane: Lane, step: number) => `retry.${lane}.${RETRY_STEPS_MS[step]! / 1000}s`;
+export const bindSlot = (provider: string, n: number) => `bind.${provider}.${n}`;
+export const deadQueue = (kind: DeadKind) => `dead.${kind}`;
+export const LEDGER = 'ledger';
+export const LEDGER_RPC = 'ledger.rpc';
+export const NOTIFIER = 'notifier';
+
+export type Queue = { name: string; arguments: Record<string, string | number | boolean> };
+export type Exchange = { name: string; type: 'direct' | 'fanout' };
+export type Binding = { exchange: string; key: string; queue: string };
+export type Topology = { exchanges: Exchange[]; queues: Queue[]; bindings: Binding[] };
+
+/** A crash of the broker's own delivery limit; the bus takes poison out long before (see bus/consume.ts). */
+const DELIVERY_LIMIT = 20;
+
+/**
+ * A quorum queue that refuses rather than drops, and hands what it cannot keep to a queue that always exists.
+ * `reject-publish` is what makes `at-least-once` real: without it the strategy is silently not kept.
+ */
+function workQueue(name: string, deadLetterTo: string, more: Queue['arguments'] = {}): Queue {
+  return {
+    name,
+    arguments: {
+      'x-queue-type': 'quorum',
+      'x-delivery-limit': DELIVERY_LIMIT,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': deadLetterTo,
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+      ...more,
+    },
+  };
+}
+
+/** The whole topology for these providers (their names are all that configuration adds). Pure. */
+export function topology(providers: readonly string[]): Topology {
+  const queues: Queue[] = [
+    workQueue(LEDGER, deadQueue('report'), { 'x-single-active-consumer': true }),
+    workQueue(NOTIFIER, deadQueue('callback')),
+    { name: LEDGER_RPC, arguments: { 'x-queue-type': 'classic', 'x-message-ttl': 10_000 } },
+    // Listing dead letters delivers and returns them: RabbitMQ 4 would drop them after its default limit of 20.
+    ...DEAD_KINDS.map((kind) => ({
+      name: deadQueue(kind),
+      arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000 },
+    })),
+  ];
+  for (const lane of LANES) {
+    queues.push(workQueue(routerQueue(lane), deadQueue('message')));
+    for (const [step, ttl] of RETRY_STEPS_MS.entries()) {
+      queues.push(workQueue(retryQueue(lane, step), routerQueue(lane), { 'x-message-ttl': ttl }));
+    }
+    for (const provider of providers) queues.push(workQueue(egressQueue(provider, lane), routerQueue(lane)));
+  }
+  return {
+    exchanges: [
+      { name: 'submit', type: 'direct' },
+      { name: 'report', type: 'direct' },
+      { name: 'health', type: 'fanout' },
+    ],
+    queues,
+    bindings: [
+      ...LANES.flatMap((lane) => [
+        { exchange: 'submit', key: lane, queue: routerQueue(lane) },
+        { exchange: 'submit', key: lane, queue: LEDGER },
+      ]),
+      ...REPORT_KINDS.map((kind) => ({ exchange: 'report', key: kind, queue: LEDGER })),
+    ],
+  };
+}
