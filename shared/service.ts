@@ -114,7 +114,9 @@ export async function runServices(services: readonly Service[], argv = process.a
     await host?.stop();
     process.exit(0);
   };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal));
+  process.on('SIGTERM', () => void end('SIGTERM'));
+  // Ctrl-C reaches the whole process group: under a supervisor it is the supervisor who stops us, in order.
+  process.on('SIGINT', () => process.send === undefined && void end('SIGINT'));
   // A supervisor that vanished cannot stop us later: without it nobody owns this process.
   process.on('disconnect', () => void end('supervisor gone'));
   process.on('message', (message) => {

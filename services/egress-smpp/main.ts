@@ -1,7 +1,7 @@
 // egress-smpp. Reads egress.<provider>.urgent and .bulk of every SMPP provider (or of those in HERMOD_PROVIDERS, comma
 // separated), submits to the SMSC, and writes reports; delivery receipts come back on the same sessions.
 import { type Context, runServices, type Service } from '#shared/service.ts';
-import { startWorker } from './worker.ts';
+import { Worker } from './worker.ts';
 
 export const egressSmpp: Service = {
   name: 'egress-smpp',
@@ -12,13 +12,11 @@ export const egressSmpp: Service = {
     );
     if (only && mine.length < only.length)
       throw new Error(`HERMOD_PROVIDERS names a provider that is not an SMPP provider here: ${only.join(', ')}`);
-    const workers = await Promise.all(
-      mine.map(([name, provider]) => startWorker(name, provider, config.limits.failoverAfter, bus, log)),
+    const workers = mine.map(
+      ([name, provider]) => new Worker({ name, provider, failoverAfter: config.limits.failoverAfter, bus, log }),
     );
-    return {
-      notReady: () => workers.map((worker) => worker.notReady()).find((reason) => reason !== undefined),
-      stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))),
-    };
+    await Promise.all(workers.map((worker) => worker.start()));
+    return { stop: async () => void (await Promise.all(workers.map((worker) => worker.stop()))) };
   },
 };
 

@@ -6,7 +6,7 @@ import type { Bus } from '#shared/bus/bus.ts';
 import type { Consumer, Follow, Handled } from '#shared/bus/consume.ts';
 import type { Provider } from '#shared/config/schema.ts';
 import { type Ending, followsOf } from '#shared/handover.ts';
-import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
+import { VERSION } from '#shared/messages/envelope.ts';
 import { handoverKey, type Sms } from '#shared/messages/sms.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import { STATUS } from '#shared/smpp/library.ts';
@@ -16,337 +16,325 @@ import type { Log } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { egressQueue, LANES, type Lane, toReport } from '#shared/topology.ts';
 import { Handed } from './handed.ts';
-import type { Answer } from './link.ts';
 import { submitPdus } from './pdus.ts';
 import { receiptOf } from './receipts.ts';
 import { type Bind, runSlot, type Slot } from './slot.ts';
-import { verdict } from './verdict.ts';
+import { submitParts } from './submit.ts';
+import { type Item, Waiting } from './waiting.ts';
 
 /** Bulk may use this share of window and rate, so that a one-time password always finds room. */
 const BULK_SHARE = 0.8;
-/** No worker holds a message longer than this without handing it over. */
-const LONGEST_HOLD_MS = { bulk: 300_000 };
+/** A worker holds no bulk message longer than this without handing it over; urgent ones no longer than failoverAfter. */
+const BULK_HELD_MS = 300_000;
 const LEASE_MS = { renew: 8_000, old: 15_000 };
 const TICK_MS = 1_000;
+/** Room in the window or a token may be there again after this, at the latest. */
+const PUMP_AGAIN_MS = { least: 5, most: 200 };
 const DRAIN_MS = 8_000;
 /** A throttled message goes out again after this, unless the provider names a time. */
 const THROTTLE_PAUSE_MS = 1_000;
 
-/** When the parts of a message are answered differently, the highest counts. */
-const RANK: Record<string, number> = { throttled: 1, retry: 2, unknown: 3, refused: 4 };
+export type WorkerOptions = { name: string; provider: Provider; failoverAfter: number; bus: Bus; log: Log };
 
-/** A message in this worker. `parts` are made at its first submit; those without an answer of 0 are still to be sent. */
-type Item = {
-  message: Sms;
-  since: number;
-  notBefore: number;
-  parts: { pdu: PDU; receipt: boolean; providerId?: string }[] | undefined;
-  settle: (ending: Ending) => void;
-};
+export class Worker {
+  readonly #options: WorkerOptions;
+  readonly #name: string;
+  readonly #id = randomUUID().slice(0, 8);
+  readonly #binds = new Set<Bind>();
+  readonly #waiting = new Waiting();
+  /** Hand-overs that have no end yet, and those that had one: what makes a repeat harmless. */
+  readonly #open = new Map<string, Promise<Follow[]>>();
+  readonly #handed = new Handed(Date.now());
+  readonly #inFlight: Record<Lane, number> = { urgent: 0, bulk: 0 };
+  readonly #counts = { sent: 0, errors: 0 };
+  #consumers: Consumer[] = [];
+  #slots: Slot[] = [];
+  #ticker: NodeJS.Timeout | undefined;
+  #pumpTimer: NodeJS.Timeout | undefined;
+  #pumpScheduled = false;
+  #lastError = '';
+  #paused = false;
+  #stopping = false;
 
-export type Worker = { notReady(): string | undefined; stop(): Promise<void> };
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.#name = options.name;
+  }
 
-export async function startWorker(
-  name: string,
-  provider: Provider,
-  failoverAfter: number,
-  bus: Bus,
-  log: Log,
-): Promise<Worker> {
-  const worker = randomUUID().slice(0, 8);
-  const binds = new Set<Bind>();
-  const waiting: Record<Lane, Item[]> = { urgent: [], bulk: [] };
-  const open = new Map<string, Promise<Follow[]>>();
-  const handed = new Handed(Date.now());
-  const counts = { sent: 0, errors: 0, sentBefore: 0, errorsBefore: 0 };
-  let inFlight = 0;
-  let bulkInFlight = 0;
-  let lastError = '';
-  let paused = false;
-  let stopping = false;
-  let pumpTimer: NodeJS.Timeout | undefined;
-  let pumpScheduled = false;
-  const { submits, submitSeconds, wireSeconds } = metrics;
-  const seconds = submitSeconds.labels(name);
-  metrics.bindsAllowed.labels(name).set(provider.binds);
+  async start(): Promise<void> {
+    const { provider, bus, log } = this.#options;
+    const hold = 2 * provider.window * provider.binds;
+    this.#consumers = await Promise.all(
+      LANES.map((lane) =>
+        bus.consume(egressQueue(this.#name, lane), { hold, dead: 'message' }, (batch, { redelivered }) =>
+          batch.map((envelope) => this.#take(envelope as Sms, redelivered)),
+        ),
+      ),
+    );
+    await bus.listen((item) => {
+      if (item.kind === 'paused') this.#pause(item.providers.includes(this.#name));
+    });
+    metrics.bindsAllowed.labels(this.#name).set(provider.binds);
+    const slots = Math.min(provider.binds, provider.bindsPerWorker ?? provider.binds);
+    this.#slots = Array.from({ length: slots }, (_, i) =>
+      runSlot(this.#name, i + 1, provider, bus, log, {
+        up: (bind) => this.#up(bind),
+        down: (bind, reason) => this.#down(bind, reason),
+        failed: (reason) => {
+          this.#lastError = reason;
+        },
+        deliver: (pdu, respond) => this.#deliver(pdu, respond),
+      }),
+    );
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
 
-  const usable = () => [...binds].filter((bind) => bind.usable);
+  /** What waits goes back to the router, what is in flight is waited for, then the sessions unbind. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const stopped = Promise.all(this.#consumers.map((consumer) => consumer.stop()));
+    this.#giveBackAll({ kind: 'waited' });
+    await Promise.all(this.#slots.map((slot) => slot.stop(DRAIN_MS)));
+    await stopped;
+    clearInterval(this.#ticker);
+    clearTimeout(this.#pumpTimer);
+  }
 
   // ── from the bus ──
-  const handle = (batch: Envelope[], { redelivered }: { redelivered: boolean }): Handled[] =>
-    batch.map((envelope) => take(envelope as Sms, redelivered));
 
-  function take(message: Sms, redelivered: boolean): Handled {
+  #take(message: Sms, redelivered: boolean): Handled {
+    const { provider } = this.#options;
     const key = handoverKey(message);
-    const known = open.get(key);
-    if (known || handed.has(key)) {
-      metrics.repeats.inc({ provider: name });
+    const known = this.#open.get(key);
+    if (known || this.#handed.has(key)) {
+      metrics.repeats.inc({ provider: this.#name });
       return known ?? [];
     }
     if (redelivered) {
       // Another worker, or this one before a crash, may have handed it over.
-      metrics.possibleRepeats.inc({ provider: name, cause: 'redelivered' });
-      if (provider.onUnknown === 'park') {
-        return followsOf(
-          message,
-          { kind: 'unknown', reason: 'a worker ended while it held this message' },
-          provider,
-          Date.now(),
-        );
-      }
+      metrics.possibleRepeats.inc({ provider: this.#name, cause: 'redelivered' });
+      const ending: Ending = { kind: 'unknown', reason: 'a worker ended while it held this message' };
+      if (provider.onUnknown === 'park') return followsOf(message, ending, provider, Date.now());
     }
     const follows = new Promise<Follow[]>((resolve) => {
       const settle = (ending: Ending) => {
-        open.delete(key);
-        tell(message, ending);
+        this.#open.delete(key);
+        this.#tell(message, ending);
         resolve(followsOf(message, ending, provider, Date.now()));
       };
-      waiting[message.lane].push({ message, since: performance.now(), notBefore: 0, parts: undefined, settle });
+      this.#waiting.add({ message, since: performance.now(), notBefore: 0, parts: undefined, settle });
     });
-    open.set(key, follows);
-    schedulePump();
+    this.#open.set(key, follows);
+    this.#schedulePump();
     return follows;
   }
 
-  function tell(message: Sms, ending: Ending): void {
-    submits.inc({ provider: name, outcome: ending.kind });
+  #tell(message: Sms, ending: Ending): void {
+    metrics.submits.inc({ provider: this.#name, outcome: ending.kind });
     const reason = 'reason' in ending ? ending.reason : undefined;
-    if (ending.kind === 'done') counts.sent++;
-    else if (ending.kind !== 'waited' && ending.kind !== 'expired') {
-      counts.errors++;
-      lastError = reason ?? ending.kind;
+    if (ending.kind === 'done') this.#counts.sent++;
+    else if (reason !== undefined) {
+      this.#counts.errors++;
+      this.#lastError = reason;
     }
     logAccess({
       event: ending.kind === 'done' ? 'submitted' : 'given-back',
       id: message.id,
       client: message.client,
-      provider: name,
+      provider: this.#name,
       to: maskNumber(message.to),
       segments: message.segments,
       state: ending.kind,
-      ...(reason ? { reason } : {}),
+      ...(reason === undefined ? {} : { reason }),
       ms: Date.now() - message.at,
     });
   }
 
   // ── to the wire ──
-  function schedulePump(): void {
-    if (pumpScheduled) return;
-    pumpScheduled = true;
+
+  #schedulePump(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
     setImmediate(() => {
-      pumpScheduled = false;
-      pump();
+      this.#pumpScheduled = false;
+      this.#pump();
     });
   }
 
-  function pump(): void {
-    if (binds.size === 0) return;
-    if (bus.confirmAge() > LEASE_MS.old) return; // Without the broker's word these binds may be someone else's.
+  #pump(): void {
+    // Without the broker's word these binds may be someone else's by now.
+    if (this.#options.bus.confirmAge() > LEASE_MS.old) return;
+    const now = performance.now();
     let soonest = Number.POSITIVE_INFINITY;
-    for (const bind of usable()) {
-      const now = performance.now();
-      while (bind.link.inFlight() < provider.window) {
-        const item = next(bind, now);
+    for (const bind of this.#binds) {
+      if (!bind.usable) continue;
+      while (bind.link.inFlight() < this.#options.provider.window) {
+        const item = this.#next(bind, now);
         if (!item) break;
-        submit(bind, item);
+        this.#submit(bind, item);
       }
-      soonest = Math.min(soonest, Math.max(1, bind.pace.wait(now)));
+      soonest = Math.min(soonest, bind.pace.wait(now));
     }
-    if ((waiting.urgent.length > 0 || waiting.bulk.length > 0) && Number.isFinite(soonest)) {
-      clearTimeout(pumpTimer);
-      pumpTimer = setTimeout(pump, Math.min(soonest === 1 ? 20 : soonest, 200));
-    }
+    if (this.#waiting.empty || soonest === Number.POSITIVE_INFINITY) return;
+    clearTimeout(this.#pumpTimer);
+    const wait = Math.min(Math.max(soonest, PUMP_AGAIN_MS.least), PUMP_AGAIN_MS.most);
+    this.#pumpTimer = setTimeout(() => this.#pump(), wait);
   }
 
   /** The next message that may go out on this bind now: urgent first. */
-  function next(bind: Bind, now: number): Item | undefined {
+  #next(bind: Bind, now: number): Item | undefined {
     for (const lane of LANES) {
-      const queue = waiting[lane];
-      if (lane === 'bulk' && bulkInFlight >= Math.max(1, provider.window * binds.size * BULK_SHARE)) return undefined;
-      const index = queue.findIndex((item) => item.notBefore <= now);
-      if (index === -1) continue;
-      const item = queue[index]!;
-      if (!bind.pace.take(item.message.segments, now, lane === 'bulk' ? BULK_SHARE : 1)) return undefined;
-      if (index === 0) queue.shift();
-      else queue.splice(index, 1);
+      const share = lane === 'bulk' ? BULK_SHARE : 1;
+      if (this.#inFlight[lane] >= Math.max(1, this.#options.provider.window * this.#binds.size * share)) continue;
+      const item = this.#waiting.first(lane, now);
+      if (!item) continue;
+      if (!bind.pace.take(item.message.segments, now, share)) return undefined;
+      this.#waiting.remove(item);
       return item;
     }
     return undefined;
   }
 
-  function submit(bind: Bind, item: Item): void {
+  #submit(bind: Bind, item: Item): void {
     const { message } = item;
-    if (Date.now() >= message.expiry) return item.settle({ kind: 'expired' });
-    try {
-      item.parts ??= submitPdus(message, provider);
-    } catch (error) {
-      return item.settle({ kind: 'refused', reason: (error as Error).message, scope: 'message' });
-    }
-    const parts = item.parts.filter((part) => part.providerId === undefined);
-    handed.add(handoverKey(message), Date.now());
-    wireSeconds.observe({ provider: name, lane: message.lane }, (Date.now() - message.at) / 1_000);
-    const startedAt = performance.now();
-    inFlight++;
-    if (message.lane === 'bulk') bulkInFlight++;
-    let left = parts.length;
-    let worst: Exclude<Outcome, { kind: 'done' }> | undefined;
-    for (const part of parts) {
-      bind.link.submit(part.pdu, (answer) => {
-        const bad = judgeAnswer(answer, part);
-        if (bad && (worst === undefined || RANK[bad.kind]! > RANK[worst.kind]!)) worst = bad;
-        if (--left > 0) return;
-        inFlight--;
-        if (message.lane === 'bulk') bulkInFlight--;
-        seconds.observe((performance.now() - startedAt) / 1_000);
-        settle(bind, item, worst);
-        schedulePump();
-      });
-    }
-  }
-
-  function judgeAnswer(answer: Answer, part: { providerId?: string }): Exclude<Outcome, { kind: 'done' }> | undefined {
-    if (answer === 'lost') return { kind: 'unknown', reason: 'the provider did not answer the submit_sm' };
-    if (answer.status !== STATUS.ROK) return verdict(answer.status);
-    part.providerId = answer.messageId;
-    return undefined;
-  }
-
-  function settle(bind: Bind, item: Item, worst: Exclude<Outcome, { kind: 'done' }> | undefined): void {
-    if (!worst) {
-      const parts = item.parts!.map(({ providerId, receipt }) => ({ providerId: providerId!, receipt }));
-      return item.settle({ kind: 'done', parts });
-    }
-    if (worst.kind === 'throttled') {
-      submits.inc({ provider: name, outcome: 'throttled' });
-      bind.pace.throttled(performance.now());
-      item.notBefore = performance.now() + (worst.afterMs ?? THROTTLE_PAUSE_MS);
-      for (const part of item.parts!) if (part.providerId === undefined) part.pdu.sequence_number = 0;
-      waiting[item.message.lane].unshift(item);
+    const at = Date.now();
+    if (at >= message.expiry) {
+      item.settle({ kind: 'expired' });
       return;
     }
-    item.settle(worst);
+    try {
+      item.parts ??= submitPdus(message, this.#options.provider);
+    } catch (error) {
+      item.settle({ kind: 'refused', reason: (error as Error).message, scope: 'message' });
+      return;
+    }
+    this.#handed.add(handoverKey(message), at);
+    metrics.wireSeconds.observe({ provider: this.#name, lane: message.lane }, (at - message.at) / 1_000);
+    const startedAt = performance.now();
+    this.#inFlight[message.lane]++;
+    submitParts(bind.link, item.parts, (outcome) => {
+      this.#inFlight[message.lane]--;
+      metrics.submitSeconds.observe({ provider: this.#name }, (performance.now() - startedAt) / 1_000);
+      if (outcome.kind === 'throttled') this.#throttled(bind, item, outcome);
+      else item.settle(outcome);
+      this.#schedulePump();
+    });
+  }
+
+  #throttled(bind: Bind, item: Item, { afterMs = THROTTLE_PAUSE_MS }: Extract<Outcome, { kind: 'throttled' }>): void {
+    metrics.submits.inc({ provider: this.#name, outcome: 'throttled' });
+    const now = performance.now();
+    bind.pace.throttled(now);
+    item.notBefore = now + afterMs;
+    if (this.#stopping) this.#giveBack(item, { kind: 'waited' });
+    else this.#waiting.addFirst(item);
   }
 
   // ── binds come and go ──
-  const slots: Slot[] = Array.from(
-    { length: Math.min(provider.binds, provider.bindsPerWorker ?? provider.binds) },
-    (_, i) =>
-      runSlot(name, i + 1, provider, bus, log, {
-        up(bind) {
-          binds.add(bind);
-          metrics.bound.labels(name).set(binds.size);
-          log.info({ provider: name, binds: binds.size }, 'bound');
-          read();
-          schedulePump();
-        },
-        down(bind, reason) {
-          binds.delete(bind);
-          metrics.bound.labels(name).set(binds.size);
-          lastError = reason;
-          if (binds.size === 0) rest(reason);
-        },
-        failed: (reason) => {
-          lastError = reason;
-        },
-        deliver,
-      }),
-  );
 
-  function read(): void {
-    if (stopping || paused || binds.size === 0) return;
-    for (const consumer of consumers) void consumer.start();
+  #up(bind: Bind): void {
+    this.#binds.add(bind);
+    metrics.bound.labels(this.#name).set(this.#binds.size);
+    this.#options.log.info({ provider: this.#name, binds: this.#binds.size }, 'bound');
+    this.#read();
+    this.#schedulePump();
   }
 
-  /** Nobody is bound (or wanted): stop reading, and give what was not handed over back to the router. */
-  function rest(reason: string): void {
-    for (const consumer of consumers) void consumer.stop();
-    for (const lane of LANES) {
-      for (const item of waiting[lane].splice(0)) giveBack(item, { kind: 'unavailable', reason });
-    }
+  #down(bind: Bind, reason: string): void {
+    this.#binds.delete(bind);
+    metrics.bound.labels(this.#name).set(this.#binds.size);
+    this.#lastError = reason;
+    if (this.#binds.size === 0) this.#rest(reason);
+  }
+
+  #pause(paused: boolean): void {
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    this.#options.log.info(
+      { provider: this.#name },
+      paused ? 'paused by an administrator' : 'resumed by an administrator',
+    );
+    if (paused) this.#rest('paused by an administrator');
+    else this.#read();
+  }
+
+  #read(): void {
+    if (this.#stopping || this.#paused || this.#binds.size === 0) return;
+    for (const consumer of this.#consumers) void consumer.start();
+  }
+
+  /** Nobody is bound, or nothing is wanted: stop reading, and give what was not handed over back to the router. */
+  #rest(reason: string): void {
+    for (const consumer of this.#consumers) void consumer.stop();
+    this.#giveBackAll({ kind: 'unavailable', reason });
+  }
+
+  #giveBackAll(ending: Ending): void {
+    for (const lane of LANES) for (const item of this.#waiting.takeOlder(lane)) this.#giveBack(item, ending);
   }
 
   /** A message of which a part went out already may be on the handset. */
-  function giveBack(item: Item, ending: Ending): void {
+  #giveBack(item: Item, ending: Ending): void {
     const begun = item.parts?.some((part) => part.providerId !== undefined);
     // Throttled and never taken: the same hand-over may come back, and is then no repeat.
-    if (!begun) handed.delete(handoverKey(item.message));
+    if (!begun) this.#handed.delete(handoverKey(item.message));
     item.settle(begun ? { kind: 'unknown', reason: 'only a part of it was taken' } : ending);
   }
 
-  function deliver(pdu: PDU, respond: (status: number) => void): void {
-    const report = receiptOf(pdu, name, Date.now());
+  #deliver(pdu: PDU, respond: (status: number) => void): void {
+    const { bus, log } = this.#options;
+    const report = receiptOf(pdu, this.#name, Date.now());
     if (!report) {
-      log.warn({ provider: name }, 'a deliver_sm that is no receipt was refused: incoming messages have no route yet');
-      return respond(STATUS.RX_P_APPN!);
+      log.warn(
+        { provider: this.#name },
+        'a deliver_sm that is no receipt was refused: incoming messages have no route yet',
+      );
+      respond(STATUS.RX_P_APPN!);
+      return;
     }
-    metrics.receipts.inc({ provider: name, state: report.state });
-    logAccess({ event: 'receipt', provider: name, state: report.state, to: maskNumber(report.to ?? '') });
-    bus.publish(toReport('receipt'), [report]).then(() => respond(STATUS.ROK!));
+    metrics.receipts.inc({ provider: this.#name, state: report.state });
+    logAccess({ event: 'receipt', provider: this.#name, state: report.state, to: maskNumber(report.to ?? '') });
+    void bus.publish(toReport('receipt'), [report]).then(() => respond(STATUS.ROK!));
   }
 
-  // ── every second: news, the lease, and what waited too long ──
-  const ticker = setInterval(() => {
-    if (binds.size > 0 && bus.confirmAge() > LEASE_MS.renew) {
+  // ── every second: the lease, what waited too long, and news ──
+
+  #tick(): void {
+    const { bus, failoverAfter } = this.#options;
+    if (this.#binds.size > 0 && bus.confirmAge() > LEASE_MS.renew) {
       void bus.publish(toReport('lease'), [
-        { v: VERSION.report, type: 'report', kind: 'lease', at: Date.now(), provider: name },
+        { v: VERSION.report, type: 'report', kind: 'lease', at: Date.now(), provider: this.#name },
       ]);
     }
     if (bus.confirmAge() > LEASE_MS.old)
-      for (const bind of binds) bind.link.cut('the broker has confirmed nothing for 15 s');
-    tooLong('urgent', failoverAfter);
-    tooLong('bulk', LONGEST_HOLD_MS.bulk);
-    const backlog = waiting.urgent.length + waiting.bulk.length;
-    for (const lane of LANES) metrics.backlog.labels(name, lane).set(waiting[lane].length);
-    metrics.windowUsed.labels(name).set(inFlight);
-    bus.announce({
-      kind: 'provider',
-      provider: name,
-      worker,
-      at: Date.now(),
-      bound: usable().length,
-      allowed: provider.binds,
-      waiting: backlog,
-      inFlight,
-      sentPerSecond: counts.sent - counts.sentBefore,
-      errorsPerSecond: counts.errors - counts.errorsBefore,
-      paused,
-      ...(lastError ? { lastError } : {}),
-    });
-    counts.sentBefore = counts.sent;
-    counts.errorsBefore = counts.errors;
-  }, TICK_MS);
-
-  function tooLong(lane: Lane, ms: number): void {
-    const limit = performance.now() - ms;
-    const late = waiting[lane].filter((item) => item.since < limit);
-    if (late.length === 0) return;
-    waiting[lane] = waiting[lane].filter((item) => item.since >= limit);
-    for (const item of late) giveBack(item, { kind: 'waited' });
+      for (const bind of this.#binds) bind.link.cut('the broker has confirmed nothing for 15 s');
+    for (const lane of LANES) {
+      const limit = performance.now() - (lane === 'urgent' ? failoverAfter : BULK_HELD_MS);
+      for (const item of this.#waiting.takeOlder(lane, limit)) this.#giveBack(item, { kind: 'waited' });
+      metrics.backlog.labels(this.#name, lane).set(this.#waiting.size(lane));
+    }
+    this.#announce();
   }
 
-  const hold = 2 * provider.window * provider.binds;
-  const consumers: Consumer[] = await Promise.all(
-    LANES.map((lane) => bus.consume(egressQueue(name, lane), { hold, dead: 'message' }, handle)),
-  );
-  read();
-  await bus.listen((item) => {
-    if (item.kind !== 'paused' || item.providers.includes(name) === paused) return;
-    paused = !paused;
-    log.info({ provider: name }, paused ? 'paused by an administrator' : 'resumed by an administrator');
-    if (paused) rest('paused by an administrator');
-    else read();
-  });
-
-  return {
-    notReady: () => undefined,
-    async stop() {
-      stopping = true;
-      const stopped = Promise.all(consumers.map((consumer) => consumer.stop()));
-      for (const lane of LANES) for (const item of waiting[lane].splice(0)) giveBack(item, { kind: 'waited' });
-      await Promise.all(slots.map((slot) => slot.stop(DRAIN_MS)));
-      await stopped;
-      clearInterval(ticker);
-      clearTimeout(pumpTimer);
-    },
-  };
+  #announce(): void {
+    const { bus, provider } = this.#options;
+    const inFlight = this.#inFlight.urgent + this.#inFlight.bulk;
+    metrics.windowUsed.labels(this.#name).set(inFlight);
+    bus.announce({
+      kind: 'provider',
+      provider: this.#name,
+      worker: this.#id,
+      at: Date.now(),
+      bound: [...this.#binds].filter((bind) => bind.usable).length,
+      allowed: provider.binds,
+      waiting: this.#waiting.size('urgent') + this.#waiting.size('bulk'),
+      inFlight,
+      sentPerSecond: this.#counts.sent,
+      errorsPerSecond: this.#counts.errors,
+      paused: this.#paused,
+      ...(this.#lastError ? { lastError: this.#lastError } : {}),
+    });
+    this.#counts.sent = 0;
+    this.#counts.errors = 0;
+  }
 }

@@ -45,7 +45,7 @@ export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
       });
       trouble = undefined;
       for (const { resolve } of marked) resolve();
-      batch.forEach(({ resolve }, i) => resolve(answers[i]!));
+      for (const [i, { resolve }] of batch.entries()) resolve(answers[i]!);
       observe(batch);
     } catch (error) {
       sent = marked.concat(sent);

@@ -160,8 +160,7 @@ export function change(current: Behaviour, update: unknown): void {
     const { path, message } = parsed.error.issues[0]!;
     throw new Error(path.length > 0 ? `${path.join('.')}: ${message}` : message);
   }
-  // structuredClone: the counters that run down in the table must not run down in the caller's object.
-  const { receipts, ...rest } = structuredClone(parsed.data);
+  const { receipts, ...rest } = parsed.data;
   Object.assign(current, rest);
   Object.assign(current.receipts, receipts);
 }

@@ -22,9 +22,10 @@ const query = z.object({
   to: z.string().max(21).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
+const smsAddress = z.string().regex(/^[ -~]{1,20}$/);
 const incoming = z.strictObject({
-  from: z.string().min(1).max(20),
-  to: z.string().min(1).max(20),
+  from: smsAddress,
+  to: smsAddress,
   text: z.string().max(2000),
   account: z.string().max(64).optional(),
 });

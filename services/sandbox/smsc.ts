@@ -131,7 +131,9 @@ export class Smsc {
 
   /** Sends the receipt of a kept message once more, by the rules of now. Throws if there is no such message. */
   sendReceiptAgain(messageId: string): void {
-    const received = this.received.findLast((one) => one.messageId === messageId);
+    const received = this.received.findLast(
+      (one) => one.commandStatus === status.ESME_ROK && one.messageId === messageId,
+    );
     if (received === undefined) throw new Error(`sandbox: no message ${messageId} is kept`);
     this.#submits.sendReceipt(this.#accounts.get(received.account)!, received);
   }

@@ -99,9 +99,8 @@ export class Submits {
   #react(session: Session, account: Account, received: Received): void {
     const { respDelayMs } = this.#behaviour;
     const isReceiptFirst = this.#behaviour.receipts.beforeAnswer;
-    const isCut = this.#isCutHere();
-    if (isCut) session.drop();
-    if (isCut || this.#isSilent(received)) {
+    if (this.#isCutHere()) session.drop();
+    if (this.#isSilent(received)) {
       this.#planReceipt(account, received);
       return;
     }
@@ -127,8 +126,8 @@ export class Submits {
   }
 
   #isSilent({ dest }: Received): boolean {
-    const { silent, silentPrefix } = this.#behaviour;
-    if (silent || (silentPrefix !== '' && dest.addr.startsWith(silentPrefix))) return true;
+    const { silentPrefix } = this.#behaviour;
+    if (silentPrefix !== '' && dest.addr.startsWith(silentPrefix)) return true;
     if (this.#behaviour.silentNext === 0) return false;
     this.#behaviour.silentNext--;
     return true;

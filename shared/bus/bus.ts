@@ -5,7 +5,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Address } from '../topology.ts';
 import { type Ask, openAsk, openServe, type Serve } from './ask.ts';
 import { openClaims, type TryClaim } from './claim.ts';
-import { type ConsumeOptions, type Consumer, type Handler, openConsumer } from './consume.ts';
+import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
 import { openDeadLetters } from './dead.ts';
 import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
 import { openLine } from './line.ts';
@@ -14,7 +14,7 @@ import { Publisher, type PublishOptions } from './publish.ts';
 export type Bus = {
   publish(to: Address, envelopes: readonly Envelope[], options?: PublishOptions): Promise<void>;
   /** A consumer that does not read yet: `start()` it. */
-  consume(queue: string, options: ConsumeOptions, handler: Handler): Promise<Consumer>;
+  consume(queue: string, options: Omit<ConsumeOptions, 'service' | 'queue'>, handler: Handler): Promise<Consumer>;
   ask: Ask;
   serve: Serve;
   tryClaim: TryClaim;
@@ -40,7 +40,7 @@ export async function openBus(url: string, service: string, log: Log): Promise<B
   return {
     publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
     consume: (queue, options, handler) =>
-      openConsumer(into, publisher, deadLetters, log, service, queue, options, handler),
+      QueueReader.open(into, publisher, deadLetters, log, { ...options, service, queue }, handler),
     ask: await openAsk(into),
     serve: openServe(into, log),
     tryClaim: await openClaims(into),

@@ -5,6 +5,7 @@ import { checkEnvelope, type Envelope } from '../messages/envelope.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { type Address, type DeadKind, toQueue } from '../topology.ts';
+import { Acks } from './acks.ts';
 import type { DeadLetters } from './dead.ts';
 import type { Line } from './line.ts';
 import { MOST_IN_BATCH, type Publisher } from './publish.ts';
@@ -14,7 +15,7 @@ export type Follow = { to: Address; envelope: Envelope; expiration?: number; mos
 export type Handled = readonly Follow[] | Promise<readonly Follow[]>;
 /**
  * Handles a batch and answers for each envelope, in order. A handler does not throw for what a message can bring about;
- * if it does, the batch is split and the one that throws alone is put aside.
+ * if it does, the batch is split, and the one that throws alone is put aside.
  */
 export type Handler = (batch: Envelope[], delivery: { redelivered: boolean }) => readonly Handled[];
 
@@ -26,6 +27,8 @@ export type Consumer = {
 };
 
 export type ConsumeOptions = {
+  service: string;
+  queue: string;
   /** About how many messages (not AMQP messages) are held at once. */
   hold: number;
   /** Where what cannot be parsed or finished is put aside. */
@@ -36,252 +39,233 @@ export type ConsumeOptions = {
 const SPLIT_AFTER = 2;
 const POISON_AFTER = 4;
 const READJUST_MS = 1_000;
+const SUBSCRIBE_AGAIN_MS = 1_000;
 
-type Delivery = { message: ConsumeMessage; ack: () => void };
+/** One AMQP message: its envelopes, what of it is already on its way to the dead letters, and how to end it. */
+type Delivery = { batch: Envelope[]; aside: Promise<void>[]; ack: () => void };
 
-export async function openConsumer(
-  line: Line,
-  publisher: Publisher,
-  deadLetters: DeadLetters,
-  log: Log,
-  service: string,
-  queue: string,
-  options: ConsumeOptions,
-  handler: Handler,
-): Promise<Consumer> {
-  let reading = false;
-  let channel: Channel | undefined;
-  let tag: string | undefined;
-  let prefetch = 0;
-  // Prefetch counts AMQP messages, and one carries 1 to 64 of ours: start low, then follow what really arrives.
-  let perMessage = MOST_IN_BATCH / 4;
-  let adjustedAt = 0;
-  let open = 0;
-  const whenIdle: (() => void)[] = [];
-  const consumed = metrics.busConsumed.labels(service, queue);
+export class QueueReader implements Consumer {
+  readonly #publisher: Publisher;
+  readonly #deadLetters: DeadLetters;
+  readonly #log: Log;
+  readonly #options: ConsumeOptions;
+  readonly #handler: Handler;
+  readonly #consumed;
+  #reading = false;
+  #channel: Channel | undefined;
+  #acks: Acks | undefined;
+  #tag: string | undefined;
+  /** Subscribing and unsubscribing wait for each other, so that there is never a second subscription. */
+  #turn: Promise<void> = Promise.resolve();
+  /** Prefetch counts AMQP messages, and one carries 1 to 64 of ours: start low, then follow what really arrives. */
+  #prefetch = 0;
+  #perMessage = MOST_IN_BATCH / 4;
+  #adjustedAt = 0;
+  #open = 0;
+  #whenIdle: (() => void)[] = [];
 
-  // Starting and stopping wait for each other, so that there is never a second subscription.
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (step: () => Promise<void>): Promise<void> => {
-    turn = turn.then(step, step);
-    return turn;
-  };
-
-  async function subscribe(): Promise<void> {
-    const mine = channel;
-    if (!mine || !reading || tag) return;
-    prefetch = Math.max(1, Math.round(options.hold / perMessage));
-    adjustedAt = performance.now();
-    await mine.prefetch(prefetch);
-    const acks = new Acks(mine);
-    const reply = await mine.consume(queue, (message) => {
-      if (message === null) {
-        log.error({ queue }, 'the broker ended this consumer: was its queue deleted?');
-        tag = undefined;
-        setTimeout(
-          () => inTurn(subscribe).catch((error) => log.error({ queue, reason: reasonOf(error) }, 'cannot read')),
-          1_000,
-        );
-        return;
-      }
-      open++;
-      acks.delivered(message.fields.deliveryTag);
-      take({ message, ack: () => acks.done(message.fields.deliveryTag) });
-    });
-    if (channel === mine) tag = reply.consumerTag;
+  private constructor(
+    publisher: Publisher,
+    deadLetters: DeadLetters,
+    log: Log,
+    options: ConsumeOptions,
+    handler: Handler,
+  ) {
+    this.#publisher = publisher;
+    this.#deadLetters = deadLetters;
+    this.#log = log;
+    this.#options = options;
+    this.#handler = handler;
+    this.#consumed = metrics.busConsumed.labels(options.service, options.queue);
   }
 
-  async function unsubscribe(): Promise<void> {
-    const was = tag;
-    tag = undefined;
-    if (channel && was) await channel.cancel(was).catch(() => {});
+  static async open(
+    line: Line,
+    publisher: Publisher,
+    deadLetters: DeadLetters,
+    log: Log,
+    options: ConsumeOptions,
+    handler: Handler,
+  ): Promise<Consumer> {
+    const reader = new QueueReader(publisher, deadLetters, log, options, handler);
+    line.onDown(() => {
+      reader.#channel = undefined;
+      reader.#tag = undefined;
+    });
+    await line.onUp(async (model) => {
+      const channel = await model.createChannel();
+      const { queue } = options;
+      channel.on('error', (error) =>
+        log.error({ queue, reason: reasonOf(error) }, 'consumer channel closed by the broker'),
+      );
+      channel.on('close', () => {
+        if (reader.#channel === channel) model.close().catch(() => {});
+      });
+      reader.#acks = new Acks(channel);
+      reader.#channel = channel;
+      await reader.#inTurn(() => reader.#subscribe());
+    });
+    return reader;
+  }
+
+  async start(): Promise<void> {
+    if (this.#reading) return;
+    this.#reading = true;
+    await this.#inTurn(() => this.#subscribe());
+  }
+
+  async stop(): Promise<void> {
+    this.#reading = false;
+    await this.#inTurn(() => this.#unsubscribe());
+    if (this.#open > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
+  // ── subscription ──
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(step, step);
+    return this.#turn;
+  }
+
+  async #subscribe(): Promise<void> {
+    const channel = this.#channel;
+    const acks = this.#acks;
+    if (!channel || !acks || !this.#reading || this.#tag) return;
+    this.#prefetch = this.#wantedPrefetch();
+    this.#adjustedAt = performance.now();
+    await channel.prefetch(this.#prefetch);
+    const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
+      if (message) this.#take(message, acks);
+      else this.#cancelled();
+    });
+    if (this.#channel === channel) this.#tag = consumerTag;
+  }
+
+  async #unsubscribe(): Promise<void> {
+    const tag = this.#tag;
+    this.#tag = undefined;
+    if (this.#channel && tag) await this.#channel.cancel(tag).catch(() => {});
+  }
+
+  #cancelled(): void {
+    const { queue } = this.#options;
+    this.#tag = undefined;
+    this.#log.error({ queue }, 'the broker ended this consumer: was its queue deleted?');
+    setTimeout(() => {
+      this.#inTurn(() => this.#subscribe()).catch((error) =>
+        this.#log.error({ queue, reason: reasonOf(error) }, 'cannot read'),
+      );
+    }, SUBSCRIBE_AGAIN_MS);
+  }
+
+  #wantedPrefetch(): number {
+    return Math.max(1, Math.round(this.#options.hold / this.#perMessage));
   }
 
   /** When batches got much larger or smaller, read with another prefetch, so that about `hold` messages are held. */
-  function readjust(count: number): void {
-    perMessage += (count - perMessage) / 8;
-    const wanted = Math.max(1, Math.round(options.hold / perMessage));
-    const off = wanted > prefetch * 2 || wanted * 2 < prefetch;
-    if (!off || !tag || performance.now() - adjustedAt < READJUST_MS) return;
-    adjustedAt = performance.now();
-    inTurn(() => unsubscribe().then(subscribe)).catch((error) =>
-      log.debug({ queue, reason: reasonOf(error) }, 'cannot readjust'),
-    );
+  #readjust(count: number): void {
+    this.#perMessage += (count - this.#perMessage) / 8;
+    const wanted = this.#wantedPrefetch();
+    const off = wanted > this.#prefetch * 2 || wanted * 2 < this.#prefetch;
+    if (!off || !this.#tag || performance.now() - this.#adjustedAt < READJUST_MS) return;
+    this.#adjustedAt = performance.now();
+    this.#inTurn(async () => {
+      await this.#unsubscribe();
+      await this.#subscribe();
+    }).catch((error) => this.#log.debug({ queue: this.#options.queue, reason: reasonOf(error) }, 'cannot readjust'));
   }
 
-  function take(delivery: Delivery): void {
-    const { message } = delivery;
-    const headers = message.properties.headers ?? {};
-    const count = Number(headers['x-delivery-count'] ?? 0);
-    const { batch, rest } = parse(message);
-    readjust(Math.max(1, batch.length));
-    if (count >= POISON_AFTER && batch.length === 1)
-      return putAside(delivery, batch, rest, 'delivered too often without an end');
-    if (count >= SPLIT_AFTER && batch.length > 1) return split(delivery, batch, rest);
-    let handled: readonly Handled[] = [];
-    try {
-      if (batch.length > 0) handled = handler(batch, { redelivered: message.fields.redelivered });
-    } catch (error) {
-      return failed(delivery, batch, rest, error);
-    }
-    finish(delivery, batch, handled, rest);
+  // ── the rule ──
+
+  #take(message: ConsumeMessage, acks: Acks): void {
+    const { deliveryTag, redelivered } = message.fields;
+    this.#open++;
+    acks.delivered(deliveryTag);
+    const delivery: Delivery = { ...this.#parse(message), ack: () => acks.done(deliveryTag) };
+    const { batch } = delivery;
+    this.#readjust(Math.max(1, batch.length));
+    const count = Number(message.properties.headers?.['x-delivery-count'] ?? 0);
+    if (count >= POISON_AFTER && batch.length === 1) this.#putAside(delivery, 'delivered too often without an end');
+    else if (count >= SPLIT_AFTER && batch.length > 1) this.#split(delivery);
+    else this.#handle(delivery, redelivered);
   }
 
-  /** Envelopes of a delivery, and what is not one on its way to the dead letters. */
-  function parse(message: ConsumeMessage): { batch: Envelope[]; rest: Promise<void>[] } {
+  /** Envelopes of a delivery; what is not one goes to the dead letters. */
+  #parse(message: ConsumeMessage): Omit<Delivery, 'ack'> {
     let values: unknown;
     try {
       values = JSON.parse(message.content.toString());
     } catch {
       values = undefined;
     }
-    if (!Array.isArray(values)) {
-      const letter = { queue, reason: 'not a JSON list', body: message.content.toString('base64') };
-      return { batch: [], rest: [deadLetters.add(options.dead, letter)] };
-    }
+    if (!Array.isArray(values))
+      return { batch: [], aside: [this.#letter('not a JSON list', message.content.toString('base64'))] };
     const batch: Envelope[] = [];
-    const rest: Promise<void>[] = [];
+    const aside: Promise<void>[] = [];
     for (const value of values) {
       const checked = checkEnvelope(value);
       if (checked.ok) batch.push(checked.envelope);
-      else rest.push(deadLetters.add(options.dead, { queue, reason: checked.reason, body: value }));
+      else aside.push(this.#letter(checked.reason, value));
     }
-    return { batch, rest };
+    return { batch, aside };
   }
 
-  /** Publishes what follows, as soon as each answer is there, and acknowledges when all of it is confirmed. */
-  function finish(delivery: Delivery, batch: Envelope[], handled: readonly Handled[], rest: Promise<void>[]): void {
-    const confirms: Promise<unknown>[] = [...rest];
-    for (const answer of handled) {
-      if (answer instanceof Promise) confirms.push(answer.then((follows) => Promise.all(publishAll(follows))));
-      else confirms.push(...publishAll(answer));
-    }
-    const all = confirms.length === 1 ? confirms[0]! : Promise.all(confirms);
-    all.then(
-      () => {
-        consumed.inc(batch.length);
-        close(delivery);
-      },
-      (error) => failed(delivery, batch, rest, error),
-    );
-  }
-
-  function publishAll(follows: readonly Follow[]): Promise<void>[] {
-    if (follows.length <= 1) return follows.map((follow) => publisher.publish(follow.to, [follow.envelope], follow));
-    return [...grouped(follows)].map(([first, envelopes]) => publisher.publish(first.to, envelopes, first));
-  }
-
-  function close(delivery: Delivery): void {
-    delivery.ack();
-    if (--open === 0) for (const resolve of whenIdle.splice(0)) resolve();
-  }
-
-  function failed(delivery: Delivery, batch: Envelope[], rest: Promise<void>[], error: unknown): void {
-    log.error({ queue, reason: reasonOf(error), count: batch.length }, 'a handler failed: a fault of this program');
-    if (batch.length > 1) split(delivery, batch, rest);
-    else putAside(delivery, batch, rest, `handler failed: ${reasonOf(error)}`);
-  }
-
-  function split(delivery: Delivery, batch: Envelope[], rest: Promise<void>[]): void {
-    const singles = batch.map((envelope) => publisher.publish(toQueue(queue), [envelope], { suspect: true }));
-    Promise.all([...singles, ...rest]).then(() => close(delivery));
-  }
-
-  function putAside(delivery: Delivery, batch: Envelope[], rest: Promise<void>[], reason: string): void {
-    const letters = batch.map((body) => deadLetters.add(options.dead, { queue, reason, body }));
-    Promise.all([...letters, ...rest]).then(() => close(delivery));
-  }
-
-  line.onDown(() => {
-    channel = undefined;
-    tag = undefined;
-  });
-  await line.onUp(async (model) => {
-    const fresh = await model.createChannel();
-    fresh.on('error', (error) =>
-      log.error({ queue, reason: reasonOf(error) }, 'consumer channel closed by the broker'),
-    );
-    fresh.on('close', () => {
-      if (channel === fresh) model.close().catch(() => {});
-    });
-    channel = fresh;
-    await inTurn(subscribe);
-  });
-
-  return {
-    async start() {
-      if (reading) return;
-      reading = true;
-      await inTurn(subscribe);
-    },
-    async stop() {
-      reading = false;
-      await inTurn(unsubscribe);
-      if (open > 0) await new Promise<void>((resolve) => whenIdle.push(resolve));
-    },
-  };
-}
-
-/** Follows to the same address, of one type and expiration, together: one AMQP message for several of ours. */
-function grouped(follows: readonly Follow[]): Map<Follow, Envelope[]> {
-  const groups = new Map<Follow, Envelope[]>();
-  for (const follow of follows) {
-    let first: Follow | undefined;
-    for (const known of groups.keys()) {
-      const same = known.to.key === follow.to.key && known.to.exchange === follow.to.exchange;
-      if (same && known.expiration === follow.expiration && known.envelope.type === follow.envelope.type) first = known;
-    }
-    if (first) groups.get(first)!.push(follow.envelope);
-    else groups.set(follow, [follow.envelope]);
-  }
-  return groups;
-}
-
-/** Acknowledgements of one tick: one `multiple` ack for the unbroken run from the oldest, single ones for the rest. */
-class Acks {
-  readonly #channel: Channel;
-  readonly #outstanding: number[] = [];
-  readonly #done = new Set<number>();
-  #closed = false;
-  #scheduled = false;
-
-  constructor(channel: Channel) {
-    this.#channel = channel;
-    channel.on('close', () => {
-      this.#closed = true;
-    });
-  }
-
-  delivered(tag: number): void {
-    this.#outstanding.push(tag);
-  }
-
-  done(tag: number): void {
-    this.#done.add(tag);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    this.#scheduled = false;
-    if (this.#closed) return;
-    let run = 0;
-    while (run < this.#outstanding.length && this.#done.has(this.#outstanding[run]!)) run++;
-    if (run > 0) this.#ack(this.#outstanding[run - 1]!, true);
-    for (const tag of this.#outstanding.splice(0, run)) this.#done.delete(tag);
-    for (const tag of this.#done) {
-      this.#ack(tag, false);
-      this.#outstanding.splice(this.#outstanding.indexOf(tag), 1);
-    }
-    this.#done.clear();
-  }
-
-  #ack(deliveryTag: number, upTo: boolean): void {
+  #handle(delivery: Delivery, redelivered: boolean): void {
+    const confirms: Promise<unknown>[] = [...delivery.aside];
     try {
-      this.#channel.ack({ fields: { deliveryTag } } as ConsumeMessage, upTo);
-    } catch {
-      this.#closed = true; // The channel just died: the broker delivers again, and the repeat is recognised.
+      const handled = delivery.batch.length > 0 ? this.#handler(delivery.batch, { redelivered }) : [];
+      // What follows is published as soon as each answer is there; the delivery ends when all of it is confirmed.
+      for (const answer of handled) {
+        if (answer instanceof Promise) confirms.push(answer.then((follows) => Promise.all(this.#publish(follows))));
+        else confirms.push(...this.#publish(answer));
+      }
+    } catch (error) {
+      this.#failed(delivery, error);
+      return;
     }
+    Promise.all(confirms).then(
+      () => this.#end(delivery),
+      (error) => this.#failed(delivery, error),
+    );
+  }
+
+  #publish(follows: readonly Follow[]): Promise<void>[] {
+    return follows.map((follow) => this.#publisher.publish(follow.to, [follow.envelope], follow));
+  }
+
+  #end(delivery: Delivery): void {
+    this.#consumed.inc(delivery.batch.length);
+    delivery.ack();
+    this.#open--;
+    if (this.#open === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+
+  // ── what goes wrong ──
+
+  #failed(delivery: Delivery, error: unknown): void {
+    const { queue } = this.#options;
+    this.#log.error(
+      { queue, reason: reasonOf(error), count: delivery.batch.length },
+      'a handler failed: a fault of this program',
+    );
+    if (delivery.batch.length > 1) this.#split(delivery);
+    else this.#putAside(delivery, `handler failed: ${reasonOf(error)}`);
+  }
+
+  /** Each envelope on its own, so that the one that crashes its reader is found and the others pass. */
+  #split(delivery: Delivery): void {
+    const singles = delivery.batch.map((envelope) =>
+      this.#publisher.publish(toQueue(this.#options.queue), [envelope], { alone: true }),
+    );
+    void Promise.all([...singles, ...delivery.aside]).then(() => this.#end(delivery));
+  }
+
+  #putAside(delivery: Delivery, reason: string): void {
+    const letters = delivery.batch.map((envelope) => this.#letter(reason, envelope));
+    void Promise.all([...letters, ...delivery.aside]).then(() => this.#end(delivery));
+  }
+
+  #letter(reason: string, body: unknown): Promise<void> {
+    return this.#deadLetters.add(this.#options.dead, { queue: this.#options.queue, reason, body });
   }
 }

@@ -47,8 +47,14 @@ export async function missingFrom(url: string, { exchanges, queues }: Topology):
   try {
     const channel = await model.createChannel();
     channel.on('error', () => {});
-    for (const { name } of exchanges) await channel.checkExchange((checking = name));
-    for (const { name } of queues) await channel.checkQueue((checking = name));
+    for (const { name } of exchanges) {
+      checking = name;
+      await channel.checkExchange(name);
+    }
+    for (const { name } of queues) {
+      checking = name;
+      await channel.checkQueue(name);
+    }
     return undefined;
   } catch (error) {
     if (/404/.test(reasonOf(error))) return checking;

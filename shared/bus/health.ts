@@ -6,7 +6,7 @@ import { toHealth } from '../topology.ts';
 import type { Line } from './line.ts';
 
 export const news = z.discriminatedUnion('kind', [
-  /** A worker about a provider, every second. Rates are per second over the last 10 s. */
+  /** A worker about a provider, every second. Rates are those of the last second. */
   z.looseObject({
     kind: z.literal('provider'),
     provider: z.string(),

@@ -34,8 +34,8 @@ export type PublishOptions = {
   mostInBatch?: number;
   /** Doors: give up after this many ms, with NotTaken or ConfirmLost. Without it the publish is repeated until confirmed. */
   withinMs?: number;
-  /** Mark for singles that came out of a batch which was delivered too often. */
-  suspect?: boolean;
+  /** Travels alone: it came out of a batch that was delivered too often. */
+  alone?: boolean;
 };
 
 /** What one publish() call brought: it is never split over several AMQP messages. */
@@ -48,7 +48,7 @@ type Unit = {
   reject: (error: Error) => void;
 };
 
-type Outlet = Required<Pick<PublishOptions, 'mostInBatch' | 'suspect'>> & {
+type Outlet = Required<Pick<PublishOptions, 'mostInBatch' | 'alone'>> & {
   to: Address;
   type: string;
   version: number;
@@ -139,8 +139,8 @@ export class Publisher {
   }
 
   #outlet(to: Address, type: Envelope['type'], options: PublishOptions): Outlet {
-    const { expiration, mostInBatch = MOST_IN_BATCH, suspect = false } = options;
-    const key = `${to.exchange}\n${to.key}\n${type}\n${expiration ?? ''}\n${suspect}`;
+    const { expiration, mostInBatch = MOST_IN_BATCH, alone = false } = options;
+    const key = `${to.exchange}\n${to.key}\n${type}\n${expiration ?? ''}\n${alone}`;
     let outlet = this.#outlets.get(key);
     if (!outlet) {
       const version = VERSION[type];
@@ -150,7 +150,7 @@ export class Publisher {
         version,
         expiration,
         mostInBatch,
-        suspect,
+        alone,
         waiting: [],
         waitingBodies: 0,
         underWay: 0,
@@ -190,7 +190,7 @@ export class Publisher {
     let count = 0;
     let taken = 0;
     for (const unit of outlet.waiting) {
-      if (taken > 0 && (outlet.suspect || count + unit.bodies.length > outlet.mostInBatch)) break;
+      if (taken > 0 && (outlet.alone || count + unit.bodies.length > outlet.mostInBatch)) break;
       count += unit.bodies.length;
       taken++;
     }
@@ -201,8 +201,6 @@ export class Publisher {
   #send(outlet: Outlet, channel: ConfirmChannel, units: Unit[]): void {
     const bodies = units.length === 1 ? units[0]!.bodies : units.flatMap((unit) => unit.bodies);
     const messageId = String(++this.#sequence);
-    const headers: Record<string, number | boolean> = { v: outlet.version, n: bodies.length };
-    if (outlet.suspect) headers.suspect = true;
     outlet.underWay++;
     for (const unit of units) unit.sent = true;
     const properties = {
@@ -210,7 +208,7 @@ export class Publisher {
       mandatory: true,
       messageId,
       type: outlet.type,
-      headers,
+      headers: { v: outlet.version, n: bodies.length },
       ...(outlet.expiration === undefined ? {} : { expiration: outlet.expiration }),
     };
     const answered = (error: Error | null) => {

@@ -111,6 +111,8 @@ export const schema = z.strictObject({
       failoverAfter: duration.default(10_000),
     })
     .prefault({}),
+  /** Runs the sandbox SMSC beside the gateway on one box: its SMPP port, and the page that shows what arrived. */
+  sandbox: z.strictObject({ port: port.default(2_775), page: port.default(2_780) }).optional(),
   ledger: z
     .strictObject({
       /** SQLite file, relative to the configuration file. */

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { connect, createServer, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type BehaviourUpdate, idForms } from '../../services/sandbox/behaviour.ts';
@@ -252,6 +253,7 @@ describe('submit_sm', () => {
     ['a destination of 21 digits', { destination_addr: '1'.repeat(21) }, 0x0b],
     ['a source of 21 characters', { source_addr: 'x'.repeat(21) }, 0x0a],
     ['a validity that is no time', { validity_period: '0000000002000000000R' }, 0x62],
+    ['a validity of 15 characters', { validity_period: '00000000020000R' }, 0x62],
     ['255 octets of text', { short_message: Buffer.alloc(255) }, 0x01],
   ])('refuses %s', async (_, fields, commandStatus) => {
     const client = await bind(await start());
@@ -267,8 +269,7 @@ describe('submit_sm', () => {
       '49534520477565737420706f7274616c20557365726e616d653a20206a736d6974683032' +
       '2050617373776f72643a202074367562373911367200';
     const octets = Buffer.from(text, 'hex').subarray(0, 57);
-    const body = [cstring(''), [2, 1], cstring('12345'), [2, 1], cstring('48501234567'), [3, 0, 0], [0], [0]];
-    line.write(pduOf(0x4, 5, Buffer.concat([...body, [0, 0, 0, 0, 57], octets].map((part) => Buffer.from(part)))));
+    line.write(pduOf(0x4, 5, submitBody({ ton: 2, to: '48501234567', esmClass: 3, octets })));
     const answers = await answersOn(line, 2);
     expect(answers[1]).toMatchObject({ id: 0x80000004, status: 0, sequence: 5 });
     const received = smsc.received[0]!;
@@ -358,8 +359,10 @@ describe('faults of the answer', () => {
     const { smsc, client } = await faulty({ reject: [{ prefix: '44', status: 0x0b }] });
     expect((await submit(client)).command_status).toBe(0x0b);
     expect((await submit(client, { destination_addr: '48501234567' })).command_status).toBe(0);
-    smsc.set({ reject: [], rejectNext: { count: 2, status: 0x45 } });
+    const rejectNext = { count: 2, status: 0x45 };
+    smsc.set({ reject: [], rejectNext });
     expect(await submitMany(client, 3)).toEqual([0x45, 0x45, 0]);
+    expect(rejectNext.count).toBe(2);
     expect(smsc.received.map(({ commandStatus }) => commandStatus)).toEqual([0x0b, 0, 0x45, 0x45, 0]);
   });
 
@@ -620,6 +623,21 @@ describe('incoming messages', () => {
 const cstring = (text: string) => Buffer.from(`${text}\0`, 'latin1');
 const BIND_BODY = Buffer.concat([cstring('gateway'), cstring('secret'), cstring(''), Buffer.of(0x34, 0, 0, 0)]);
 
+/** The body of a submit_sm; `tail` follows short_message. */
+function submitBody({
+  ton = 1,
+  to = '447700900001',
+  esmClass = 0,
+  registered = 0,
+  dataCoding = 0,
+  octets = Buffer.from('Hi') as Uint8Array,
+  tail = Buffer.alloc(0) as Uint8Array,
+} = {}): Buffer {
+  const addresses = [Buffer.of(0, ton, 1), cstring('12345'), Buffer.of(ton, 1), cstring(to)];
+  const flags = Buffer.of(esmClass, 0, 0, 0, 0, registered, 0, dataCoding, 0, octets.length);
+  return Buffer.concat([...addresses, flags, octets, tail]);
+}
+
 function pduOf(id: number, sequence: number, body: Uint8Array = Buffer.alloc(0), length = 16 + body.length): Buffer {
   const header = Buffer.alloc(16);
   [length, id, 0, sequence].forEach((value, index) => {
@@ -713,6 +731,8 @@ describe('hostile octets', () => {
         let from = 0;
         for (const to of [...places.sort((a, b) => a - b), stream.length]) {
           await new Promise((resolve) => line.write(stream.subarray(from, to), resolve));
+          await setImmediate(); // so that each piece is read by itself
+          await setImmediate();
           from = to;
         }
         expect((await answersOn(line, 3)).map(({ id, status }) => [id, status])).toEqual([
@@ -727,23 +747,46 @@ describe('hostile octets', () => {
     );
   });
 
-  it('random octets and random bodies never end it', async () => {
-    const smsc = await start({ ...AT_ONCE, keep: 100 });
+  it('a submit_sm that ends early, within a field or a TLV, is refused and the line goes on', async () => {
+    const line = await rawLine(await start());
+    const body = submitBody();
+    const shortTlv = submitBody({ tail: Buffer.from('04240005abc', 'hex') });
+    const cut = Array.from({ length: body.length }, (_, length) => pduOf(0x4, 2, body.subarray(0, length)));
+    line.write(Buffer.concat([pduOf(0x9, 1, BIND_BODY), ...cut, pduOf(0x4, 3, shortTlv), pduOf(0x4, 4, body)]));
+    const answers = await answersOn(line, cut.length + 3);
+    const statuses = answers.slice(1).map(({ id, status }) => (id === 0x80000004 ? status : -1));
+    const withinFields = Array(body.length - 2).fill(0x02);
+    expect(statuses).toEqual([...withinFields, 0x01, 0x01, 0xc0, 0]);
+  });
+
+  it('random octets, bodies and messages never end it', async () => {
+    const box = await startSandbox({ smppPort: 0, httpPort: 0, log: () => {} });
+    endings.push(() => box.stop());
+    box.smsc.set({ receipts: { afterMs: 0, onlyIfAsked: false, intermediate: true } });
     const command = fc.constantFrom(0x1, 0x2, 0x4, 0x5, 0x6, 0x9, 0x15, 0x80000005, 0x80000000, 0xffffffff);
     const framed = fc.tuple(command, fc.nat(), fc.uint8Array({ maxLength: 300 })).map((parts) => pduOf(...parts));
-    const noise = fc.uint8Array({ maxLength: 300 });
-    const burst = fc.tuple(fc.boolean(), fc.array(fc.oneof({ weight: 4, arbitrary: framed }, noise), { maxLength: 8 }));
+    const octet = fc.nat(255);
+    const message = fc
+      .record({
+        esmClass: octet,
+        registered: octet,
+        dataCoding: fc.oneof(octet, fc.constantFrom(0, 8)),
+        octets: fc.uint8Array({ maxLength: 160 }),
+      })
+      .map((fields) => pduOf(0x4, 1, submitBody(fields)));
+    const part = fc.oneof(framed, { weight: 2, arbitrary: message }, fc.uint8Array({ maxLength: 300 }));
     await fc.assert(
-      fc.asyncProperty(burst, async ([isBound, parts]) => {
-        const line = await rawLine(smsc);
+      fc.asyncProperty(fc.array(part, { maxLength: 8 }), fc.boolean(), async (parts, isBound) => {
+        const line = await rawLine(box.smsc);
         line.resume();
         line.end(Buffer.concat([isBound ? pduOf(0x9, 1, BIND_BODY) : Buffer.alloc(0), ...parts]));
         await once(line, 'close');
       }),
       { numRuns: 200 },
     );
-    expect((await submit(await bind(smsc))).command_status).toBe(0);
-    await soon(() => expect(smsc.binds().now).toBe(1));
+    expect(box.smsc.counters().taken).toBeGreaterThan(50);
+    expect((await submit(await bind(box.smsc))).command_status).toBe(0);
+    await soon(() => expect(box.smsc.binds().now).toBe(1));
   });
 
   it('the reader of submit_sm says what is malformed and throws nothing else', () => {
@@ -872,6 +915,7 @@ describe('the sandbox', () => {
     ['POST', '/faults', '{', {}, 400, 'the body is not JSON'],
     ['POST', '/faults', JSON.stringify({ x: 'x'.repeat(70_000) }), {}, 413, 'longer than 65536'],
     ['POST', '/deliver', '{"from":"1","to":"2","text":"hi"}', {}, 400, 'no receiver'],
+    ['POST', '/deliver', '{"from":"\u0100","to":"2","text":"hi"}', {}, 400, 'from: '],
     ['POST', '/drop', '', { 'Content-Type': 'text/plain' }, 415, 'application/json'],
     ['GET', '/messages?limit=0', '', {}, 400, 'limit: '],
     ['GET', '/messages', '', { Host: 'evil.example' }, 403, 'localhost'],

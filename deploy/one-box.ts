@@ -1,0 +1,167 @@
+// `npm start`: the whole gateway on this one machine. Finds or sets up RabbitMQ, declares the topology, runs the services
+// in few processes, starts again what dies, and on Ctrl-C or SIGTERM stops everything in order.
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { declareTopology } from '#shared/bus/declared.ts';
+import { type Loaded, loadConfig } from '#shared/config/load.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import { topology } from '#shared/topology.ts';
+import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';
+import { type Broker, findBroker } from './broker/find.ts';
+import { type Child, startChild } from './child.ts';
+import { writeFirstConfig } from './first-run.ts';
+import { SERVICES } from './services.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+/** Which services share a process, in the order of their start; measured on two cores (test/load). They stop in reverse. */
+const PROCESSES: readonly (readonly string[])[] = [
+  ['ledger', 'notifier'],
+  ['router', 'egress-smpp', 'ingress-smtp', 'ingress-http'],
+];
+
+const HELP = `Runs the whole gateway on this machine.
+
+  npm start                          with var/gateway.yaml, written at the first start
+  npm start -- --config FILE         with another configuration
+  npm start -- --no-install          never installs RabbitMQ, says what is missing instead
+  npm start -- --log FILE            service logs to FILE ('-' for the terminal; default: var/log/hermod.log)
+
+RabbitMQ is the one in AMQP_URL, else a private node of the program on this host, else it is installed.
+`;
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const fail = (line: string): never => {
+  process.stderr.write(`${line}\n`);
+  process.exit(1);
+};
+
+const { config: configFile, install, logFile } = options();
+const first = writeFirstConfig(configFile);
+let loaded: Loaded;
+try {
+  loaded = loadConfig(configFile);
+} catch (error) {
+  fail((error as Error).message);
+}
+const started: { broker?: Broker; sandbox?: Sandbox; children: Child[] } = { children: [] };
+const urlFile = join(loaded!.dir, 'broker.url');
+let ending: Promise<void> | undefined;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (ending) {
+      say('Ending now.');
+      for (const child of started.children) child.kill();
+      return;
+    }
+    say('\nStopping: the doors close, what is under way is finished. Once more to end now.');
+    ending = stop().then(() => process.exit(0));
+  });
+}
+
+try {
+  await start();
+} catch (error) {
+  if (!ending) {
+    process.stderr.write(`${error instanceof Error ? error.message : reasonOf(error)}\n`);
+    ending = stop().then(() => process.exit(1));
+  }
+}
+
+function options(): { config: string; install: boolean; logFile: string } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        config: { type: 'string' },
+        'no-install': { type: 'boolean' },
+        log: { type: 'string' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    if (values.help) {
+      say(HELP);
+      process.exit(0);
+    }
+    const config = resolve(values.config ?? process.env.HERMOD_CONFIG ?? join(ROOT, 'var/gateway.yaml'));
+    return { config, install: !values['no-install'], logFile: values.log ?? join(dirname(config), 'log/hermod.log') };
+  } catch (error) {
+    process.stderr.write(`${reasonOf(error)}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
+async function start(): Promise<void> {
+  const { config, file } = loaded;
+  if (first) say(`Wrote ${relative(process.cwd(), file)}: one client, and a sandbox SMSC as its provider.`);
+  const broker = await findBroker({ dir: loaded.dir, allowInstall: install, say });
+  started.broker = broker;
+  if (ending) return;
+  const { fresh } = await declareTopology(broker.url, topology(Object.keys(config.providers)));
+  if (fresh) await broker.flushDeclarations();
+  writeFileSync(urlFile, broker.url, { mode: 0o600 });
+  const { sandbox } = config;
+  if (sandbox) {
+    const account = Object.values(config.providers).find((provider) => provider.port === sandbox.port);
+    started.sandbox = await startSandbox({
+      smppPort: sandbox.port,
+      httpPort: sandbox.page,
+      ...(account ? { systemId: account.systemId, password: account.password } : {}),
+      log: say,
+    });
+  }
+  const output = logWriter();
+  let adminPort = config.listen.admin.port;
+  for (const group of PROCESSES) {
+    if (ending) return;
+    const services = group.filter(
+      (name) => Object.hasOwn(SERVICES, name) && (name !== 'ingress-smtp' || config.listen.smtp),
+    );
+    const child = startChild({ services, configFile: file, amqpUrl: broker.url, adminPort, output, say });
+    started.children.push(child);
+    await child.ready;
+    if (adminPort !== 0) adminPort++;
+  }
+  if (!ending) welcome();
+}
+
+function welcome(): void {
+  const { config, file } = loaded;
+  const { host, port } = config.listen.http;
+  const [client, row] = Object.entries(config.clients)[0] ?? [];
+  const plain = row && !row.password.startsWith('scrypt$') && config.sandbox ? row.password : 'PASSWORD';
+  const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/cgi-bin/sendsms?username=${client ?? 'NAME'}&password=${plain}&to=%2B447700900123&text=Hello+from+Hermod&dlr-mask=31`;
+  say(`
+Hermod is running.
+
+  Send an SMS       curl -i "${url}"
+  ${config.sandbox ? `See it arrive     http://127.0.0.1:${config.sandbox.page}/ (and in this terminal)\n  ` : ''}Its story         npm run hermod -- status ID      (ID: the x-message-id of the answer)
+  Configuration     ${relative(process.cwd(), file)}
+  Logs              ${logFile === '-' ? 'here' : relative(process.cwd(), logFile)}
+  Stop              Ctrl-C
+`);
+}
+
+/** Service logs go to a file, so that the terminal stays readable; faults are shown there too. */
+function logWriter(): (line: string) => void {
+  if (logFile === '-') return say;
+  mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 });
+  let waiting = '';
+  const flush = () => {
+    if (waiting) appendFileSync(logFile, waiting, { mode: 0o600 });
+    waiting = '';
+  };
+  setInterval(flush, 200).unref();
+  process.on('exit', flush);
+  return (line) => {
+    waiting += `${line}\n`;
+  };
+}
+
+/** Doors first, the ledger last, then the broker. */
+async function stop(): Promise<void> {
+  for (const child of started.children.toReversed()) await child.stop();
+  await started.sandbox?.stop();
+  await started.broker?.stop();
+  rmSync(urlFile, { force: true });
+}

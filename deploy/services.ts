@@ -1,0 +1,9 @@
+// Every service by its name: what `host.ts` and the one-box runner can start. A service is loaded only when it is named.
+import type { Service } from '#shared/service.ts';
+
+export const SERVICES: Record<string, () => Promise<Service>> = {
+  ledger: async () => (await import('../services/ledger/main.ts')).ledger,
+  router: async () => (await import('../services/router/main.ts')).router,
+  'egress-smpp': async () => (await import('../services/egress-smpp/main.ts')).egressSmpp,
+  'ingress-http': async () => (await import('../services/ingress-http/main.ts')).ingressHttp,
+};

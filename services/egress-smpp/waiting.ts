@@ -1,0 +1,55 @@
+// Messages that a worker holds and has not handed over: two lanes, urgent first.
+import type { Ending } from '#shared/handover.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { LANES, type Lane } from '#shared/topology.ts';
+import type { Part } from './submit.ts';
+
+export type Item = {
+  message: Sms;
+  /** When it came in, and the earliest time it may go out (again): monotonic ms. */
+  since: number;
+  notBefore: number;
+  /** Its PDUs, made at the first submit. */
+  parts: Part[] | undefined;
+  /** Called once, with how it ended here. */
+  settle: (ending: Ending) => void;
+};
+
+export class Waiting {
+  #lanes: Record<Lane, Item[]> = { urgent: [], bulk: [] };
+
+  size(lane: Lane): number {
+    return this.#lanes[lane].length;
+  }
+
+  get empty(): boolean {
+    return LANES.every((lane) => this.#lanes[lane].length === 0);
+  }
+
+  add(item: Item): void {
+    this.#lanes[item.message.lane].push(item);
+  }
+
+  /** A message that was throttled: it is the first again once `notBefore` has passed. */
+  addFirst(item: Item): void {
+    this.#lanes[item.message.lane].unshift(item);
+  }
+
+  /** The first of a lane that may go out now; it stays until `remove`. */
+  first(lane: Lane, now: number): Item | undefined {
+    return this.#lanes[lane].find((item) => item.notBefore <= now);
+  }
+
+  remove(item: Item): void {
+    const lane = this.#lanes[item.message.lane];
+    if (lane[0] === item) lane.shift();
+    else lane.splice(lane.indexOf(item), 1);
+  }
+
+  /** Takes out what came in before `since`, or everything. */
+  takeOlder(lane: Lane, since = Number.POSITIVE_INFINITY): Item[] {
+    const old = this.#lanes[lane].filter((item) => item.since < since);
+    if (old.length > 0) this.#lanes[lane] = this.#lanes[lane].filter((item) => item.since >= since);
+    return old;
+  }
+}

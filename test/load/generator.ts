@@ -1,0 +1,164 @@
+// The load generator, a process of its own. At a fixed rate it sends on schedule whatever the answers do, and latency
+// counts from the time at which a message was due; at full speed each connection sends when its answer has come.
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { type Connection, openConnection } from './connection.ts';
+import { answer, now } from './rig.ts';
+
+/** In a request's target this becomes the number of the message, with eight digits. */
+export const NUMBER = '########';
+const DIGITS = NUMBER.length;
+/** How long after the last request answers are waited for. */
+const PATIENCE_MS = 10_000;
+/** The ticker does not wake more often than this; what is due by then leaves together. */
+const LEAST_TICK_MS = 0.2;
+
+export type Job = {
+  host: string;
+  port: number;
+  /** Path and query, with NUMBER where the message's number stands. */
+  target: string;
+  /** Number of the first message. */
+  first: number;
+  connections: number;
+  /** Messages a second; undefined: full speed. */
+  rate: number | undefined;
+  /** It ends after so many messages or so many seconds, whichever comes first. */
+  most: number;
+  seconds: number;
+};
+
+/** One entry per message, in ms of `now()`; `answered` 0 and `status` 0: no answer came. */
+export type Sent = {
+  /** When it was to leave: by the schedule, or (full speed) when it left. */
+  due: Float64Array;
+  left: Float64Array;
+  answered: Float64Array;
+  status: Uint16Array;
+  broken: { connections: number; reason: string };
+};
+
+export type GeneratorApi = { run(job: Job): Promise<Sent> };
+
+type Caller = { connection: Connection; request: Buffer; message: number };
+
+async function run(job: Job): Promise<Sent> {
+  const { first, rate, seconds } = job;
+  const most = rate === undefined ? job.most : Math.min(job.most, Math.ceil(rate * seconds));
+  const due = new Float64Array(most);
+  const left = new Float64Array(most);
+  const answered = new Float64Array(most);
+  const status = new Uint16Array(most);
+  const broken = { connections: 0, reason: '' };
+  const idle: Caller[] = [];
+  let startedAt = 0;
+  let next = 0;
+  let inFlight = 0;
+  let over = () => {};
+
+  /** How many messages may have left by `time`. */
+  const allowed = (time: number): number => {
+    if (rate !== undefined) return Math.min(most, Math.floor(((time - startedAt) / 1_000) * rate) + 1);
+    return time - startedAt < seconds * 1_000 ? most : next;
+  };
+
+  function pump(): void {
+    let time = now();
+    const until = allowed(time);
+    while (next < until && idle.length > 0) {
+      const caller = idle.shift()!;
+      caller.message = next++;
+      due[caller.message] = rate === undefined ? time : startedAt + (caller.message / rate) * 1_000;
+      left[caller.message] = time;
+      inFlight++;
+      writeNumber(caller.request, first + caller.message);
+      caller.connection.send(caller.request);
+      time = now();
+    }
+    if (inFlight === 0 && (next === most || time - startedAt >= seconds * 1_000)) over();
+  }
+
+  const callers = await Promise.all(
+    Array.from({ length: job.connections }, async () => {
+      const caller: Caller = { connection: undefined!, request: requestOf(job), message: -1 };
+      caller.connection = await openConnection(job.host, job.port, {
+        answered(code) {
+          answered[caller.message] = now();
+          status[caller.message] = code;
+          inFlight--;
+          caller.message = -1;
+          idle.push(caller);
+          pump();
+        },
+        broken(reason) {
+          broken.connections++;
+          broken.reason = reason;
+          if (caller.message >= 0) inFlight--;
+          else idle.splice(idle.indexOf(caller), 1);
+          if (broken.connections === callers.length) over();
+        },
+      });
+      return caller;
+    }),
+  );
+  idle.push(...callers);
+  await new Promise<void>((resolve) => {
+    over = resolve;
+    startedAt = now();
+    const ticker = rate === undefined ? undefined : startTicker(rate, startedAt, pump);
+    const deadline = setTimeout(resolve, seconds * 1_000 + PATIENCE_MS);
+    over = () => {
+      clearTimeout(deadline);
+      void ticker?.terminate();
+      resolve();
+    };
+    pump();
+  });
+  for (const { connection } of callers) connection.close();
+  return {
+    due: due.slice(0, next),
+    left: left.slice(0, next),
+    answered: answered.slice(0, next),
+    status: status.slice(0, next),
+    broken,
+  };
+}
+
+const places = new WeakMap<Buffer, number[]>();
+
+function requestOf({ host, port, target }: Job): Buffer {
+  const request = Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`, 'latin1');
+  const found: number[] = [];
+  for (let at = request.indexOf(NUMBER); at !== -1; at = request.indexOf(NUMBER, at + DIGITS)) found.push(at);
+  places.set(request, found);
+  return request;
+}
+
+function writeNumber(request: Buffer, number: number): void {
+  for (const at of places.get(request)!) {
+    let rest = number;
+    for (let i = DIGITS - 1; i >= 0; i--) {
+      request[at + i] = 48 + (rest % 10);
+      rest = Math.trunc(rest / 10);
+    }
+  }
+}
+
+/** setTimeout knows whole milliseconds only: a thread that sleeps on a futex wakes within a tenth of one. */
+function startTicker(rate: number, startedAt: number, tick: () => void): Worker {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { rate, startedAt } });
+  worker.on('message', tick);
+  return worker;
+}
+
+function tickForEver({ rate, startedAt }: { rate: number; startedAt: number }): never {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const every = Math.max(LEAST_TICK_MS, 1_000 / rate);
+  for (;;) {
+    const ticks = Math.floor((now() - startedAt) / every) + 1;
+    Atomics.wait(sleeper, 0, 0, Math.max(0, startedAt + ticks * every - now()));
+    parentPort!.postMessage(0);
+  }
+}
+
+if (!isMainThread && workerData) tickForEver(workerData);
+else if (import.meta.main) answer({ run } satisfies GeneratorApi);

@@ -1,0 +1,56 @@
+// What processes and the machine used, from /proc (Linux), and percentiles.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** /proc counts in ticks of USER_HZ, which is 100 on every Linux that Node runs on. */
+const TICK_MS = 10;
+const PAGE_MB = 4_096 / 1_048_576;
+
+export type Use = { cpuMs: number; residentMb: number };
+
+/** CPU time of all threads since the start of the process, and its resident memory now; zeros when it is gone. */
+export function useOf(pid: number): Use {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const pages = Number(read(`/proc/${pid}/statm`).split(' ')[1] ?? 0);
+  return { cpuMs: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MS, residentMb: pages * PAGE_MB };
+}
+
+/** CPU time that the machine has used since its start, all cores together; `stolenMs` is what its host kept. */
+export function machineUse(): { busyMs: number; stolenMs: number } {
+  const [user, nice, system, , , irq, softirq, stolen] = read('/proc/stat').split('\n', 1)[0]!.split(/ +/).slice(1).map(Number);
+  return { busyMs: (user! + nice! + system! + irq! + softirq!) * TICK_MS, stolenMs: (stolen ?? 0) * TICK_MS };
+}
+
+/** The process that listens on a TCP port of this machine, where this user may look into it. */
+export function listenerOf(port: number): number | undefined {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes = ['/proc/net/tcp', '/proc/net/tcp6']
+    .flatMap((file) => read(file).split('\n'))
+    .map((line) => line.trim().split(/ +/))
+    .filter(([, local, , state]) => state === '0A' && local?.endsWith(`:${hexPort}`))
+    .map((fields) => `socket:[${fields[9]}]`);
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => list(`/proc/${pid}/fd`).some((fd) => inodes.includes(link(`/proc/${pid}/fd/${fd}`))));
+}
+
+const quietly = <T>(read: () => T, otherwise: T): T => {
+  try {
+    return read();
+  } catch {
+    return otherwise; // The process just ended, or is another user's.
+  }
+};
+const read = (file: string) => quietly(() => readFileSync(file, 'utf8'), '');
+const list = (folder: string) => quietly(() => readdirSync(folder), []);
+const link = (file: string) => quietly(() => readlinkSync(file), '');
+
+export type Spread = { p50: number; p95: number; p99: number; max: number };
+
+/** Percentiles by nearest rank. Sorts `values` in place. */
+export function spreadOf(values: Float64Array): Spread {
+  values.sort();
+  const at = (share: number) => values[Math.max(0, Math.ceil(share * values.length) - 1)] ?? 0;
+  return { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+}

@@ -1,0 +1,19 @@
+// Three kinds of test: `unit` needs nothing, `flows` a broker, `faults` a broker and some minutes.
+import { defineConfig } from 'vitest/config';
+
+const withBroker = {
+  globalSetup: ['test/rig/broker.ts'],
+  fileParallelism: false,
+  testTimeout: 30_000,
+  hookTimeout: 90_000,
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { name: 'flows', include: ['test/flows/**/*.test.ts'], ...withBroker } },
+      { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withBroker, testTimeout: 300_000 } },
+    ],
+  },
+});
