@@ -10,6 +10,7 @@ const withBroker = {
 
 export default defineConfig({
   test: {
+    env: { HERMOD_LOG_LEVEL: 'fatal', HERMOD_ACCESS_LOG: 'off' },
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
       { test: { name: 'flows', include: ['test/flows/**/*.test.ts'], ...withBroker } },

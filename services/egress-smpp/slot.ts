@@ -27,10 +27,12 @@ export type SlotEvents = {
 
 export type Slot = { stop(drainMs: number): Promise<void> };
 
-export function runSlot(name: string, n: number, provider: Provider, bus: Bus, log: Log, events: SlotEvents): Slot {
+export function runSlot(name: string, provider: Provider, bus: Bus, log: Log, events: SlotEvents): Slot {
   let stopping = false;
   let bind: Bind | undefined;
   let claim: Claim | undefined;
+  /** Which of the provider's slots is ours, 1 to `binds`. */
+  let n = 0;
   let wake: (() => void) | undefined;
   const share = provider.rate === undefined ? undefined : provider.rate / provider.binds;
 
@@ -43,12 +45,20 @@ export function runSlot(name: string, n: number, provider: Provider, bus: Bus, l
       };
     });
 
-  async function takeClaim(): Promise<boolean> {
-    claim = await bus.tryClaim(bindSlot(name, n), () => {
+  async function takeClaim(wanted: number): Promise<boolean> {
+    const onLost = () => {
       claim = undefined;
       void keepOrLetGo();
-    });
+    };
+    claim = await bus.tryClaim(bindSlot(name, wanted), onLost);
+    if (claim) n = wanted;
     return claim !== undefined;
+  }
+
+  /** The first slot that nobody holds. */
+  async function takeAny(): Promise<boolean> {
+    for (let wanted = 1; wanted <= provider.binds; wanted++) if (await takeClaim(wanted)) return true;
+    return false;
   }
 
   /** The broker connection was cut. The session stays when the slot is ours again in time; what is in flight is waited for. */
@@ -58,7 +68,7 @@ export function runSlot(name: string, n: number, provider: Provider, bus: Bus, l
     mine.usable = false;
     const until = performance.now() + LET_GO_MS;
     while (performance.now() < until && bind === mine) {
-      if (await takeClaim()) {
+      if (await takeClaim(n)) {
         mine.usable = true;
         events.up(mine);
         return;
@@ -106,7 +116,7 @@ export function runSlot(name: string, n: number, provider: Provider, bus: Bus, l
     let heldByOther = false;
     let delay = BACK_OFF_MS.first;
     while (!stopping) {
-      if (!claim && !(await takeClaim())) {
+      if (!claim && !(await takeAny())) {
         heldByOther = true;
         await pause(ASK_AGAIN_MS.least + Math.random() * (ASK_AGAIN_MS.most - ASK_AGAIN_MS.least));
         continue;

@@ -76,8 +76,8 @@ export class Worker {
     });
     metrics.bindsAllowed.labels(this.#name).set(provider.binds);
     const slots = Math.min(provider.binds, provider.bindsPerWorker ?? provider.binds);
-    this.#slots = Array.from({ length: slots }, (_, i) =>
-      runSlot(this.#name, i + 1, provider, bus, log, {
+    this.#slots = Array.from({ length: slots }, () =>
+      runSlot(this.#name, provider, bus, log, {
         up: (bind) => this.#up(bind),
         down: (bind, reason) => this.#down(bind, reason),
         failed: (reason) => {

@@ -2,15 +2,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
 import { type Log, reasonOf } from '../telemetry/log.ts';
+import { toHealth } from '../topology.ts';
+import type { NewsOf } from './health.ts';
 import type { Line } from './line.ts';
 
 export type Ask = (queue: string, question: unknown, timeoutMs?: number) => Promise<unknown>;
+/** Asks every service that listens to news, and gives the answers that came within `forMs`. */
+export type AskAll = (question: NewsOf<'ask'>, forMs: number) => Promise<unknown[]>;
 export type Serve = (queue: string, answer: (question: unknown) => Promise<unknown>) => Promise<void>;
 
 const REPLY_TO = 'amq.rabbitmq.reply-to';
 
 /** `ask` fails with one line when no answer comes within `timeoutMs` (5 s). An answer `{error}` fails with its text. */
-export async function openAsk(line: Line): Promise<Ask> {
+export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }> {
   const waiting = new Map<string, (answer: { error?: string; value?: unknown }) => void>();
   let channel: Channel | undefined;
   line.onDown(() => {
@@ -25,7 +29,7 @@ export async function openAsk(line: Line): Promise<Ask> {
     await fresh.consume(REPLY_TO, onReply, { noAck: true });
     channel = fresh;
   });
-  return (queue, question, timeoutMs = 5_000) =>
+  const ask: Ask = (queue, question, timeoutMs = 5_000) =>
     new Promise((resolve, reject) => {
       if (!channel) return reject(new Error('no connection to the broker'));
       const correlationId = randomUUID();
@@ -45,6 +49,20 @@ export async function openAsk(line: Line): Promise<Ask> {
         expiration: timeoutMs,
       });
     });
+  const askAll: AskAll = (question, forMs) =>
+    new Promise((resolve, reject) => {
+      if (!channel) return reject(new Error('no connection to the broker'));
+      const correlationId = randomUUID();
+      const answers: unknown[] = [];
+      waiting.set(correlationId, ({ value }) => void answers.push(value));
+      setTimeout(() => {
+        waiting.delete(correlationId);
+        resolve(answers);
+      }, forMs);
+      const properties = { type: 'health', replyTo: REPLY_TO, correlationId };
+      channel.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(question)), properties);
+    });
+  return { ask, askAll };
 }
 
 export function openServe(line: Line, log: Log): Serve {

@@ -3,7 +3,7 @@
 import type { Envelope } from '../messages/envelope.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Address } from '../topology.ts';
-import { type Ask, openAsk, openServe, type Serve } from './ask.ts';
+import { type Ask, type AskAll, openAsk, openServe, type Serve } from './ask.ts';
 import { openClaims, type TryClaim } from './claim.ts';
 import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
 import { openDeadLetters } from './dead.ts';
@@ -16,6 +16,7 @@ export type Bus = {
   /** A consumer that does not read yet: `start()` it. */
   consume(queue: string, options: Omit<ConsumeOptions, 'service' | 'queue'>, handler: Handler): Promise<Consumer>;
   ask: Ask;
+  askAll: AskAll;
   serve: Serve;
   tryClaim: TryClaim;
   announce: Announce;
@@ -32,16 +33,17 @@ export type Bus = {
 
 const DRAIN_MS = 10_000;
 
-export async function openBus(url: string, service: string, log: Log): Promise<Bus> {
-  const out = await openLine(url, service, 'publish', log);
-  const into = await openLine(url, service, 'consume', log);
+/** `patienceMs`: how long to wait for a broker that is not there yet; some seconds unless given. */
+export async function openBus(url: string, service: string, log: Log, patienceMs?: number): Promise<Bus> {
+  const out = await openLine(url, service, 'publish', log, patienceMs);
+  const into = await openLine(url, service, 'consume', log, patienceMs);
   const publisher = await Publisher.open(out, service, log);
   const deadLetters = await openDeadLetters(out, log);
   return {
     publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
     consume: (queue, options, handler) =>
       QueueReader.open(into, publisher, deadLetters, log, { ...options, service, queue }, handler),
-    ask: await openAsk(into),
+    ...(await openAsk(into)),
     serve: openServe(into, log),
     tryClaim: await openClaims(into),
     announce: await openAnnounce(out),

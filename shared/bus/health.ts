@@ -23,13 +23,16 @@ export const news = z.discriminatedUnion('kind', [
   }),
   /** The ledger about what an administrator decided: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
+  /** A question to every service that knows: see `askAll`. */
+  z.looseObject({ kind: z.literal('ask'), what: z.enum(['refusals']) }),
 ]);
 
 export type News = z.infer<typeof news>;
 export type NewsOf<K extends News['kind']> = Extract<News, { kind: K }>;
 
 export type Announce = (item: News) => void;
-export type Listen = (hear: (item: News) => void) => Promise<void>;
+/** `reply` answers an `ask`; it does nothing for other news. */
+export type Listen = (hear: (item: News, reply: (answer: unknown) => void) => void) => Promise<void>;
 
 export async function openAnnounce(line: Line): Promise<Announce> {
   let channel: Channel | undefined;
@@ -69,7 +72,11 @@ export function openListen(line: Line): Listen {
         (message) => {
           if (!message) return;
           const parsed = news.safeParse(JSON.parse(message.content.toString()));
-          if (parsed.success) hear(parsed.data);
+          const { replyTo, correlationId } = message.properties;
+          const reply = (value: unknown) => {
+            if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify({ value })), { correlationId });
+          };
+          if (parsed.success) hear(parsed.data, reply);
         },
         { noAck: true },
       );

@@ -29,8 +29,14 @@ export function brokerName(url: string): string {
   }
 }
 
-/** Connects, or fails within some seconds with one line that says what to do. */
-export async function openLine(url: string, service: string, name: 'publish' | 'consume', log: Log): Promise<Line> {
+/** Connects, or fails with one line that says what to do: after `patienceMs` when there is no broker yet. */
+export async function openLine(
+  url: string,
+  service: string,
+  name: 'publish' | 'consume',
+  log: Log,
+  patienceMs = FIRST_PATIENCE_MS,
+): Promise<Line> {
   const setUps: ((model: ChannelModel) => Promise<void>)[] = [];
   const notices: (() => void)[] = [];
   let model: ChannelModel | undefined;
@@ -96,7 +102,7 @@ export async function openLine(url: string, service: string, name: 'publish' | '
     );
   }
 
-  const giveUp = Date.now() + FIRST_PATIENCE_MS;
+  const giveUp = Date.now() + patienceMs;
   for (;;) {
     try {
       await dial();
@@ -106,7 +112,7 @@ export async function openLine(url: string, service: string, name: 'publish' | '
       if (/ACCESS_REFUSED|403/.test(reason)) {
         throw new Error(`RabbitMQ at ${brokerName(url)} refuses the user or password in AMQP_URL`);
       }
-      if (Date.now() > giveUp) {
+      if (Date.now() >= giveUp) {
         throw new Error(`no RabbitMQ at ${brokerName(url)} (${reason}): start it, or set AMQP_URL to the one to use`);
       }
       await new Promise((resolve) => setTimeout(resolve, 300));

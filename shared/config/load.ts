@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
+import { mailFault } from './mail.ts';
 import { type Config, schema } from './schema.ts';
 
 /** A fault in the configuration, for the person who wrote it. */
@@ -159,4 +160,6 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
       if (!config.providers[provider]) fail(['routes', i, 'to', j], `there is no provider ${provider}`);
     }
   }
+  const fault = mailFault(config);
+  if (fault) fail(fault.path, fault.message);
 }

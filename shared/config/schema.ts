@@ -1,6 +1,7 @@
 // The one schema of the configuration file. Checked at start; exported as JSON Schema for editors (`hermod check --schema`).
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
+import { mailSection, smtpListener } from './mail.ts';
 import { duration, rate } from './units.ts';
 
 const name = z
@@ -16,7 +17,10 @@ const lane = z.enum(LANES);
 /** Who may send. */
 const client = z.strictObject({
   /** `scrypt$…` from `hermod password`, or plain text (only sensible in a sandbox). */
-  password: z.string().min(1),
+  password: z
+    .string()
+    .min(1)
+    .regex(/^(?!scrypt\$)|^scrypt\$\d{4,7}\$\d{1,2}\$\d{1,2}\$[\w-]{16,}\$[\w-]{32,}$/, 'the whole line that `hermod password` prints'),
   /** Networks it may call from; everywhere when absent. */
   networks: z.array(network).min(1).optional(),
   lane: lane.default('urgent'),
@@ -97,7 +101,7 @@ export const schema = z.strictObject({
   listen: z
     .strictObject({
       http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(13_013) }).prefault({}),
-      smtp: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(2_525) }).optional(),
+      smtp: smtpListener.optional(),
       /** /live, /ready and /metrics. */
       admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_464) }).prefault({}),
     })
@@ -105,6 +109,8 @@ export const schema = z.strictObject({
   clients: z.record(name, client).default({}),
   providers: z.record(name, smppProvider).default({}),
   routes: z.array(route).default([]),
+  /** Mail in: what becomes of a mail at the SMTP door. */
+  mail: mailSection(name, network).prefault({}),
   limits: z
     .strictObject({
       /** An urgent message that no worker took in this time goes to the next provider. */
@@ -125,6 +131,7 @@ export type Config = z.infer<typeof schema>;
 export type Client = Config['clients'][string];
 export type Provider = Config['providers'][string];
 export type Route = Config['routes'][number];
+export type MailRule = Config['mail']['rules'][number];
 
 /** For editors: the file as it is written, before defaults. */
 export const jsonSchema = () => z.toJSONSchema(schema, { io: 'input' });

@@ -20,3 +20,14 @@ export const rate = z
     const [amount, unit] = text.split('/') as [string, 's' | 'm' | 'min' | 'h'];
     return Number(amount) / (MS[unit] / 1_000);
   });
+
+const OCTETS = { B: 1, KiB: 1_024, MiB: 1_048_576 } as const;
+
+/** `512B`, `256KiB`, `1MiB` → octets. */
+export const size = z
+  .string()
+  .regex(/^\d{1,9}(B|KiB|MiB)$/, 'a size with its unit, such as 512B, 256KiB or 1MiB')
+  .transform((text) => {
+    const [, amount, unit] = /^(\d+)([A-Za-z]+)$/.exec(text)!;
+    return Number(amount) * OCTETS[unit as keyof typeof OCTETS];
+  });

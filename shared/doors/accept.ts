@@ -7,11 +7,12 @@ import type { Sms } from '../messages/sms.ts';
 import { maskNumber, type Recipient } from '../sms/number.ts';
 import { countSegments, encodingOf } from '../sms/segments.ts';
 import { logAccess } from '../telemetry/access.ts';
-import type { Log } from '../telemetry/log.ts';
+import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { traceparentOf } from '../telemetry/trace.ts';
 import { type Lane, toSubmit } from '../topology.ts';
 import type { Verified } from './credentials.ts';
+import { rememberRefusal } from './refusals.ts';
 
 /** A door answers within 2 s, whatever the broker does. */
 const CONFIRM_WITHIN_MS = 1_800;
@@ -39,7 +40,12 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
   if (request.recipients.length > client.maxRecipients)
     return { refused: `more than ${client.maxRecipients} recipients` };
   const encoding = request.encoding ?? encodingOf(request.text);
-  const { segments } = countSegments(request.text, encoding);
+  let segments: number;
+  try {
+    ({ segments } = countSegments(request.text, encoding));
+  } catch (error) {
+    return { refused: reasonOf(error) };
+  }
   if (segments > client.maxSegments)
     return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed` };
   const { door, from, text, notBefore, dlrMask, dlrUrl, priority, smsc } = request;
@@ -91,8 +97,19 @@ export async function submit(bus: Bus, messages: readonly Sms[], address: string
   }
 }
 
-/** A refusal at a door, for the access log and the metric. `reason` is from a closed set of words. */
-export function refuse(door: string, reason: string, address: string, client?: string): void {
+/**
+ * A refusal at a door, for the access log, the metric and `hermod refusals`. `reason` is from a closed set of words;
+ * `fields` are the names of the request's fields, `detail` says more in words of this program, and neither has a text.
+ */
+export function refuse(
+  door: string,
+  reason: string,
+  address: string,
+  client?: string,
+  more: { fields?: string[]; detail?: string } = {},
+): void {
+  const known = { reason, address, ...(client ? { client } : {}) };
   metrics.rejected.inc({ door, reason });
-  logAccess({ event: 'refused', door, reason, address, ...(client ? { client } : {}) });
+  logAccess({ event: 'refused', door, ...known });
+  rememberRefusal(door, { at: Date.now(), ...known, ...more });
 }

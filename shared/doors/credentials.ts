@@ -1,8 +1,8 @@
 // Who may use a door: name and password against the configuration, in constant time. A verified password is remembered
 // for some minutes as a keyed hash, so that a slow password hash does not run for every request.
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
 import type { Client, Config } from '../config/schema.ts';
+import { networksOf } from './networks.ts';
 
 const REMEMBER_MS = 5 * 60_000;
 const REMEMBER_MOST = 10_000;
@@ -38,7 +38,9 @@ export type Credentials = {
 export function openCredentials(clients: Config['clients']): Credentials {
   const key = randomBytes(32);
   const remembered = new Map<string, number>();
-  const networks = new Map(Object.entries(clients).map(([name, client]) => [name, blockList(client.networks)]));
+  const within = new Map(
+    Object.entries(clients).map(([name, { networks }]) => [name, networks ? networksOf(networks) : () => true]),
+  );
   let hashing = 0;
 
   const digest = (text: string) => createHmac('sha256', key).update(text).digest();
@@ -78,23 +80,6 @@ export function openCredentials(clients: Config['clients']): Credentials {
 
   return {
     verify,
-    allows({ name }, address) {
-      const list = networks.get(name);
-      if (!list) return true;
-      const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
-      return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
-    },
+    allows: ({ name }, address) => within.get(name)?.(address) ?? false,
   };
-}
-
-function blockList(networks: readonly string[] | undefined): BlockList | undefined {
-  if (!networks) return undefined;
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address, bits] = network.split('/') as [string, string | undefined];
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (bits === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(bits), family);
-  }
-  return list;
 }

@@ -20,6 +20,11 @@ export const metrics = {
     ['door', 'client'],
   ),
   rejected: counter('hermod_rejected_requests_total', 'Requests that a door refused.', ['door', 'reason']),
+  repeatedRequests: counter(
+    'hermod_repeated_requests_total',
+    'Messages that a door recognised as accepted before, answered with success and did not send again.',
+    ['door', 'client'],
+  ),
   confirmLost: counter(
     'hermod_confirm_lost_messages_total',
     'Messages refused at the door because the confirm did not come: they may still go out once.',

@@ -17,7 +17,11 @@ export function useOf(pid: number): Use {
 
 /** CPU time that the machine has used since its start, all cores together; `stolenMs` is what its host kept. */
 export function machineUse(): { busyMs: number; stolenMs: number } {
-  const [user, nice, system, , , irq, softirq, stolen] = read('/proc/stat').split('\n', 1)[0]!.split(/ +/).slice(1).map(Number);
+  const [user, nice, system, , , irq, softirq, stolen] = read('/proc/stat')
+    .split('\n', 1)[0]!
+    .split(/ +/)
+    .slice(1)
+    .map(Number);
   return { busyMs: (user! + nice! + system! + irq! + softirq!) * TICK_MS, stolenMs: (stolen ?? 0) * TICK_MS };
 }
 

@@ -5,7 +5,10 @@ import { createServer, type Server } from 'node:net';
 const END = '\r\n\r\n';
 
 /** Listens on a free port of loopback. `request` gets each target (path and query); without it nothing is looked at. */
-export function startResponder(status: string, request?: (target: string) => void): Promise<{ port: number; server: Server }> {
+export function startResponder(
+  status: string,
+  request?: (target: string) => void,
+): Promise<{ port: number; server: Server }> {
   const one = Buffer.from(`HTTP/1.1 ${status}\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok`);
   const server = createServer({ noDelay: true }, (socket) => {
     let rest = '';

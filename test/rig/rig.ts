@@ -54,7 +54,6 @@ export async function startRig({
   smsc: behaviour,
   services,
 }: RigOptions = {}): Promise<Rig> {
-  process.env.HERMOD_LOG_LEVEL ??= 'fatal';
   const amqpUrl = process.env.AMQP_URL;
   if (!amqpUrl) throw new Error('AMQP_URL is not set: run this with vitest, whose set-up starts a broker');
   const dir = mkdtempSync(join(tmpdir(), 'hermod-rig-'));

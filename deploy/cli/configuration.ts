@@ -1,0 +1,122 @@
+// `hermod check`, `setup` and `password`: the configuration, and what the broker must have for it.
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { parseDocument } from 'yaml';
+import { declareTopology } from '#shared/bus/declared.ts';
+import { brokerName } from '#shared/bus/line.ts';
+import { ConfigError, loadConfig } from '#shared/config/load.ts';
+import { type Config, jsonSchema } from '#shared/config/schema.ts';
+import { hashPassword } from '#shared/doors/credentials.ts';
+import { topology } from '#shared/topology.ts';
+import { Fault, usageFault } from './fault.ts';
+import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
+import { count, paint, say, sayJson, warn } from './output.ts';
+import { readSecret } from './prompt.ts';
+
+/** The doors look at no longer password than this. */
+const MOST_PASSWORD = 256;
+const FLUSH = "rabbitmqctl eval '[dets:sync(T) || T <- [ra_directory_reverse, ra_log_meta]].'";
+
+export function addConfiguration(program: Command): void {
+  program
+    .command('check [file]')
+    .description('check the configuration: its faults, and what it probably does not mean')
+    .option('--schema', 'print the JSON Schema of the file, for editors, and check nothing')
+    .addHelpText('after', '\nExample:\n  hermod check gateway.yaml')
+    .action((file: string | undefined, _options, command: Command) => check(file, optionsOf(command)));
+  program
+    .command('setup')
+    .description('declare the exchanges and queues for the configuration at the broker in AMQP_URL')
+    .addHelpText('after', '\nExample:\n  AMQP_URL=amqp://hermod:secret@rabbit/ hermod setup --config gateway.yaml')
+    .action((_options, command: Command) => setUp(optionsOf(command)));
+  program
+    .command('password')
+    .description("hash a client's password for the configuration; asks for it, or reads it from stdin")
+    .addHelpText('after', '\nExample:\n  hermod password < secret.txt')
+    .action((_options, command: Command) => password(optionsOf(command)));
+}
+
+function check(given: string | undefined, options: Options & { schema?: boolean }): void {
+  if (options.schema) sayJson(jsonSchema());
+  else checkFile(given ?? configFile(options), options);
+}
+
+function checkFile(file: string, { json }: Options): void {
+  let config: Config;
+  try {
+    ({ config } = loadConfig(file));
+  } catch (error) {
+    if (json && error instanceof ConfigError) sayJson({ file, ok: false, faults: error.message.split('\n') });
+    throw error;
+  }
+  const numbers = {
+    clients: Object.keys(config.clients).length,
+    providers: Object.keys(config.providers).length,
+    routes: config.routes.length,
+  };
+  const warnings = warningsOf(config, file);
+  if (json) {
+    sayJson({ file, ok: true, ...numbers, warnings });
+  } else {
+    const parts = Object.entries(numbers).map(([noun, n]) => count(n, noun.slice(0, -1)));
+    say(`${file}: ${paint('green', 'fine')}: ${parts.join(', ')}`);
+    for (const warning of warnings) warn(`${file}: warning: ${warning}`);
+  }
+}
+
+/** What is allowed, but hardly meant. */
+function warningsOf(config: Config, file: string): string[] {
+  const { clients, providers, routes } = config;
+  const written = parseDocument(readFileSync(file, 'utf8'));
+  const plain = (section: string, name: string) => {
+    const password = String(written.getIn([section, name, 'password']) ?? '');
+    return password !== '' && !password.startsWith('scrypt$') && !password.includes('${');
+  };
+  const open = Object.keys(clients).filter((name) => plain('clients', name));
+  const account = Object.entries(providers)
+    .filter(([name, { port }]) => plain('providers', name) && port !== config.sandbox?.port)
+    .map(([name]) => name);
+  const stranded = Object.entries(clients)
+    .filter(
+      ([name, { lane }]) => !routes.some(({ when }) => (when.client ?? name) === name && (when.lane ?? lane) === lane),
+    )
+    .map(([name]) => name);
+  const unused = Object.keys(providers).filter((name) => !routes.some(({ to }) => to.includes(name)));
+  return [
+    ...each(open, (names) => `clients ${names}: password in plain text: write what \`hermod password\` prints instead`),
+    ...each(account, (names) => `providers ${names}: password in plain text: write \${NAME} or \${file:…} instead`),
+    ...stranded.map(
+      (name) => `client ${name} (lane ${clients[name]!.lane}): no route can match, its messages are rejected`,
+    ),
+    ...unused.map((name) => `provider ${name}: no route leads to it`),
+  ];
+}
+
+const each = (names: string[], tell: (names: string) => string) => (names.length > 0 ? [tell(names.join(', '))] : []);
+
+async function setUp(options: Options): Promise<void> {
+  const { config, file } = loadConfig(configFile(options));
+  const url = amqpUrl(options);
+  const wanted = topology(Object.keys(config.providers));
+  const line = await openPlainLine(options);
+  await line.close();
+  const { fresh } = await declareTopology(url, wanted);
+  const { exchanges, queues, bindings } = wanted;
+  if (options.json)
+    return sayJson({ file, fresh, exchanges: exchanges.length, queues: queues.length, bindings: bindings.length });
+  const parts = [count(exchanges.length, 'exchange'), count(queues.length, 'queue'), count(bindings.length, 'binding')];
+  say(`${brokerName(url)}: ${parts.join(', ')}: ${fresh ? 'declared, some of them new' : 'all there already'}`);
+  if (!fresh) return;
+  say('A RabbitMQ 3 node can lose new queues, with their messages, if it is killed soon after. On its host, once:');
+  say(`  ${FLUSH}`);
+}
+
+async function password(options: Options): Promise<void> {
+  const typed = await readSecret('Password: ');
+  if (typed === '') throw usageFault('an empty password is none');
+  if (typed.length > MOST_PASSWORD) throw usageFault(`a password has at most ${MOST_PASSWORD} characters`);
+  if (process.stdin.isTTY && typed !== (await readSecret('Once more: '))) throw new Fault('the two are not the same');
+  const line = await hashPassword(typed);
+  if (options.json) sayJson({ password: line });
+  else say(line);
+}

@@ -1,0 +1,163 @@
+// `hermod dead`: the messages, reports and callbacks that were put aside, shown, sent again or dropped.
+import { type Command, Option } from 'commander';
+import type { Bus } from '#shared/bus/bus.ts';
+import { DEAD_KINDS, type DeadKind } from '#shared/topology.ts';
+import { Fault, notFound, usageFault } from './fault.ts';
+import { type Options, openPlainLine, optionsOf, wholeNumber, withBus } from './gateway.ts';
+import { givenUp, type Letter, MOST_LETTERS, onward, outline, withLetters } from './letters.ts';
+import { ago, clock, count, paint, say, sayJson, sayTable, warn } from './output.ts';
+import { confirm } from './prompt.ts';
+
+type DeadOptions = Options & { kind?: DeadKind; limit: number; reveal?: boolean; all?: boolean; yes?: boolean };
+
+const PUBLISH_WITHIN_MS = 30_000;
+
+export function addDead(program: Command): void {
+  const dead = program.command('dead').description('what was put aside because no one could parse or finish it');
+  const kind = () => new Option('--kind <kind>', 'only these').choices(DEAD_KINDS);
+  const reveal = 'show texts, full numbers and addresses too';
+  dead
+    .command('list', { isDefault: true })
+    .description('list dead letters, the oldest first (what `hermod dead` alone does)')
+    .addOption(kind())
+    .option('--limit <n>', 'at most so many of each kind', wholeNumber(MOST_LETTERS), 50)
+    .option('--reveal', `${reveal}; with --json`)
+    .addHelpText('after', '\nExample:\n  hermod dead list --kind message')
+    .action((_options, command: Command) => list(optionsOf(command)));
+  dead
+    .command('show <letter>')
+    .description('show one, named by its key in the list or the beginning of it')
+    .addOption(kind())
+    .option('--reveal', reveal)
+    .addHelpText('after', '\nExample:\n  hermod dead show 3fa29c01')
+    .action((letter: string, _options, command: Command) => show(letter, optionsOf(command)));
+  dead
+    .command('again [letter]')
+    .description('send one, or --all, again: messages to the router, reports to the ledger, callbacks to the notifier')
+    .addOption(kind())
+    .option('--all', 'every one that can be sent again')
+    .addHelpText('after', '\nExample:\n  hermod dead again 3fa29c01')
+    .action((letter: string | undefined, _options, command: Command) => again(letter, optionsOf(command)));
+  dead
+    .command('drop <letter>')
+    .description('throw one away; a message is then final: cancelled, or unknown when a provider had it')
+    .addOption(kind())
+    .option('--yes', 'do not ask')
+    .addHelpText('after', '\nExample:\n  hermod dead drop 3fa29c01')
+    .action((letter: string, _options, command: Command) => drop(letter, optionsOf(command)));
+}
+
+async function open<T>(
+  options: DeadOptions,
+  limit: number,
+  work: (letters: Letter[], total: number) => Promise<T>,
+): Promise<T> {
+  const line = await openPlainLine(options);
+  try {
+    return await withLetters(line, options.kind ? [options.kind] : DEAD_KINDS, limit, work);
+  } finally {
+    await line.close();
+  }
+}
+
+/** The one letter that this key means. Two with the same key have the same content: either will do. */
+function pick(letters: readonly Letter[], key: string): Letter {
+  const found = letters.filter((letter) => letter.key.startsWith(key.toLowerCase()));
+  if (!found[0]) throw notFound(`there is no dead letter ${key}: hermod dead lists them`);
+  if (new Set(found.map((letter) => letter.key)).size > 1)
+    throw usageFault(`${key} is the beginning of ${found.length} dead letters: write more of it`);
+  return found[0];
+}
+
+function list(options: DeadOptions): Promise<void> {
+  return open(options, options.limit, async (letters, total) => {
+    if (options.json) return sayJson(letters.map((letter) => view(letter, options)));
+    if (letters.length === 0) return say('no dead letters');
+    sayTable(
+      ['LETTER', 'KIND', 'SINCE', 'FROM QUEUE', 'REASON'],
+      letters.map(({ key, kind, at, queue, reason }) => [key, kind, at ? ago(at) : '-', queue, reason]),
+    );
+    const more = total > letters.length ? `${letters.length} of ${total} are shown: --limit shows more. ` : '';
+    say(`${more}hermod dead show, again or drop LETTER goes on.`);
+  });
+}
+
+/** For machines. */
+function view(letter: Letter, { reveal }: DeadOptions) {
+  const { key, kind, at, queue, reason, fault, envelopes, body } = letter;
+  const head = { key, kind, at, queue, reason, canBeSentAgain: fault === undefined, ...(fault ? { fault } : {}) };
+  return { ...head, envelopes: envelopes.map(outline), ...(reveal ? { body } : {}) };
+}
+
+function show(key: string, options: DeadOptions): Promise<void> {
+  return open(options, MOST_LETTERS, async (letters) => {
+    const letter = pick(letters, key);
+    if (options.json) return sayJson(view(letter, options));
+    const { kind, at, queue, reason, fault, envelopes, body } = letter;
+    say(`${letter.key}  ${kind} from ${queue}${at ? `, put aside ${ago(at)} (${clock(at)})` : ''}`);
+    say(`reason      ${reason}`);
+    say(`again       ${fault ? `cannot be sent again: ${fault}` : 'can be sent again'}`);
+    for (const envelope of envelopes) {
+      say();
+      for (const [name, value] of Object.entries(outline(envelope))) say(`${paint('dim', name.padEnd(10))}  ${value}`);
+      if ('expiry' in envelope) say(`${paint('dim', 'expiry    ')}  ${clock(Number(envelope.expiry))}`);
+    }
+    say();
+    if (!options.reveal) return say('Text and numbers are hidden: --reveal shows them.');
+    const text = typeof body === 'string' ? body : JSON.stringify(body, undefined, 2);
+    for (const line of text.split('\n')) say(line);
+  });
+}
+
+function again(key: string | undefined, options: DeadOptions): Promise<void> {
+  if ((key === undefined) === !options.all) throw usageFault('name one letter, or --all');
+  return open(options, MOST_LETTERS, (letters) =>
+    withBus(options, async (bus) => {
+      const chosen = key === undefined ? letters : [pick(letters, key)];
+      const able = chosen.filter(({ fault }) => !fault);
+      const [unable] = chosen.filter(({ fault }) => fault);
+      if (key !== undefined && unable) throw new Fault(`${unable.key} cannot be sent again: ${unable.fault}`);
+      const late = able.filter(({ envelopes }) =>
+        envelopes.some((e) => 'expiry' in e && Number(e.expiry) <= Date.now()),
+      );
+      const ends = await Promise.allSettled(able.map((letter) => sendAgain(bus, letter)));
+      const sent = ends.filter(({ status }) => status === 'fulfilled').length;
+      if (options.json) sayJson({ sent, left: chosen.length - sent });
+      else say(`${count(sent, 'letter')} sent again`);
+      if (late.length > 0)
+        warn(`hermod: warning: the validity of ${late.length} of them is over: the router ends those as expired`);
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (failed) throw failed.reason;
+      if (unable)
+        throw new Fault(`${chosen.length - sent} cannot be sent again, such as ${unable.key}: ${unable.fault}`);
+    }),
+  );
+}
+
+/** Confirmed first, removed then: a crash between the two leaves it twice, never gone. */
+async function sendAgain(bus: Bus, { kind, envelopes, remove }: Letter): Promise<void> {
+  for (const { to, envelope } of envelopes.map((one) => onward(kind, one))) {
+    // Alone in its AMQP message: what put it aside must not hold up others.
+    await bus.publish(to, [envelope], { withinMs: PUBLISH_WITHIN_MS, mostInBatch: 1 });
+  }
+  remove();
+}
+
+function drop(key: string, options: DeadOptions): Promise<void> {
+  return open(options, MOST_LETTERS, async (letters) => {
+    const letter = pick(letters, key);
+    const { kind, queue, reason, envelopes } = letter;
+    if (!options.yes && !(await confirm(`Drop ${letter.key}, a ${kind} from ${queue} (${reason}), for good?`)))
+      throw new Fault('not dropped');
+    const messages = kind === 'message' ? envelopes.filter((envelope) => envelope.type === 'sms') : [];
+    if (messages.length > 0) {
+      await withBus(options, async (bus) => {
+        for (const { to, envelope } of messages.map((message) => givenUp(message, Date.now())))
+          await bus.publish(to, [envelope], { withinMs: PUBLISH_WITHIN_MS });
+      });
+    }
+    letter.remove();
+    if (options.json) sayJson({ dropped: letter.key });
+    else say(`${letter.key} dropped`);
+  });
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// `hermod`, the command line: checks, sends, looks up, pauses, and handles dead letters. Exit codes: 0 fine, 1 a fault,
+// 2 wrong usage, 3 not found. A fault is one line on stderr.
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '#shared/config/load.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { addConfiguration } from './configuration.ts';
+import { addDead } from './dead.ts';
+import { EXIT, Fault } from './fault.ts';
+import { addMessages } from './messages.ts';
+import { warn } from './output.ts';
+import { addProviders } from './providers.ts';
+import { addSend } from './send.ts';
+
+function commandLine(): Command {
+  const program = new Command('hermod')
+    .description("Hermod's command line.")
+    .version(manifest.version)
+    .option('--config <file>', 'configuration (default: HERMOD_CONFIG, ./gateway.yaml, ./var/gateway.yaml)')
+    .option('--json', 'print JSON, for machines')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'hermod: ')) })
+    .addHelpText(
+      'after',
+      `
+The broker is the one in AMQP_URL, else that of the gateway which runs with this configuration on this machine.
+Exit codes: 0 fine, 1 a fault, 2 wrong usage, 3 not found.
+
+Example:
+  hermod send --to +447700900123 --text 'Hello from Hermod' --wait`,
+    )
+    .exitOverride();
+  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead]) add(program);
+  return program;
+}
+
+function exitCodeOf(error: unknown): number {
+  // Commander has said its line already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage;
+  const lines = error instanceof ConfigError ? error.message.split('\n') : [reasonOf(error)];
+  for (const line of lines) warn(`hermod: ${line}`);
+  return error instanceof Fault ? error.exitCode : EXIT.fault;
+}
+
+// `hermod find … | head` ends the reader first.
+process.stdout.on('error', () => process.exit(EXIT.fine));
+try {
+  await commandLine().parseAsync();
+  process.exit(EXIT.fine);
+} catch (error) {
+  process.exit(exitCodeOf(error));
+}

@@ -1,0 +1,187 @@
+// Dead letters as the command line handles them: read without taking them, what may be shown, and how one goes on.
+import { createHash } from 'node:crypto';
+import type { Channel, GetMessage } from 'amqplib';
+import { z } from 'zod';
+import type { Line } from '#shared/bus/line.ts';
+import { checkEnvelope, type Envelope, VERSION } from '#shared/messages/envelope.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { maskNumber } from '#shared/sms/number.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import {
+  type Address,
+  type DeadKind,
+  deadQueue,
+  LEDGER,
+  NOTIFIER,
+  routerQueue,
+  toQueue,
+  toReport,
+} from '#shared/topology.ts';
+import { Fault } from './fault.ts';
+
+export type Letter = {
+  /** The beginning of the content's hash: stays the same while other letters come and go. */
+  key: string;
+  kind: DeadKind;
+  /** When it was put aside, epoch ms; 0 when that is not known. */
+  at: number;
+  /** The queue that it came from. */
+  queue: string;
+  reason: string;
+  /** What can be sent again: empty when `fault` says why nothing can. */
+  envelopes: Envelope[];
+  fault?: string;
+  /** As it came; the raw content as a string when it was no JSON list. */
+  body: unknown;
+  /** Takes it off its queue. */
+  remove(): void;
+};
+
+/** No more are read of one kind. */
+export const MOST_LETTERS = 10_000;
+const KEY_LENGTH = 8;
+const RAW = 'not a JSON list';
+
+/** As bus/dead.ts writes it. */
+const wrapper = z.looseObject({ at: z.int(), queue: z.string(), reason: z.string(), body: z.unknown() });
+
+/**
+ * Reads up to `limit` letters of each kind, the oldest first, and gives them to `work`, with how many there are. Those
+ * that `work` does not remove return to their places when it ends.
+ */
+export async function withLetters<T>(
+  line: Line,
+  kinds: readonly DeadKind[],
+  limit: number,
+  work: (letters: Letter[], total: number) => Promise<T>,
+): Promise<T> {
+  let channel: Channel | undefined;
+  await line.onUp(async (model) => {
+    channel = await model.createChannel();
+    channel.on('error', () => {});
+  });
+  try {
+    const letters: Letter[] = [];
+    let total = 0;
+    for (const kind of kinds) {
+      const { messageCount } = await channel!.checkQueue(deadQueue(kind));
+      total += messageCount;
+      // What is put aside while we read is for the next time: sending again must come to an end.
+      for (let i = Math.min(messageCount, limit); i > 0; i--) {
+        const message = await channel!.get(deadQueue(kind));
+        if (!message) break;
+        letters.push(read(kind, message, () => channel!.ack(message)));
+      }
+    }
+    return await work(letters, total);
+  } catch (error) {
+    if (!/404/.test(reasonOf(error))) throw error;
+    throw new Fault('this broker has no queues for dead letters: run `hermod setup` first');
+  } finally {
+    await channel!.close().catch(() => {});
+  }
+}
+
+function read(kind: DeadKind, { content, properties }: GetMessage, remove: () => void): Letter {
+  const text = content.toString();
+  const key = createHash('sha256').update(content).digest('hex').slice(0, KEY_LENGTH);
+  const value = parse(text);
+  const ours = properties.type === 'dead' ? wrapper.safeParse(value) : undefined;
+  if (ours?.success) {
+    const { at, queue, reason, body } = ours.data;
+    const raw = reason === RAW && typeof body === 'string';
+    const shown = raw ? Buffer.from(body, 'base64').toString() : body;
+    return { key, kind, at, queue, reason, body: shown, remove, ...sendable(kind, raw ? undefined : [body]) };
+  }
+  // Put aside by the broker itself, at its delivery limit: the message as it was.
+  const death = properties.headers?.['x-death']?.[0];
+  const [at, queue] = [(death?.time?.value ?? 0) * 1_000, death?.queue ?? 'unknown'];
+  const reason = `by the broker: ${death?.reason ?? 'no reason given'}`;
+  return { key, kind, at, queue, reason, body: value ?? text, remove, ...sendable(kind, value) };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const TYPES: Record<DeadKind, readonly Envelope['type'][]> = {
+  message: ['sms'],
+  report: ['sms', 'report'],
+  callback: ['callback'],
+};
+
+/** The envelopes, all of them or none: what was one publish is not taken apart. */
+function sendable(kind: DeadKind, values: unknown): { envelopes: Envelope[]; fault?: string } {
+  if (!Array.isArray(values)) return { envelopes: [], fault: 'it is not in a form that a service reads' };
+  const envelopes: Envelope[] = [];
+  for (const value of values) {
+    const checked = checkEnvelope(value);
+    if (!checked.ok) return { envelopes: [], fault: checked.reason };
+    if (!TYPES[kind].includes(checked.envelope.type))
+      return { envelopes: [], fault: `no ${checked.envelope.type} belongs here` };
+    envelopes.push(checked.envelope);
+  }
+  return envelopes.length > 0 ? { envelopes } : { envelopes, fault: 'it is empty' };
+}
+
+/** Where an envelope of a letter goes again. A message is judged afresh, under a new hand-over: no worker takes it for a repeat. */
+export function onward(kind: DeadKind, envelope: Envelope): { to: Address; envelope: Envelope } {
+  if (kind === 'callback') return { to: toQueue(NOTIFIER), envelope };
+  if (kind === 'report') return { to: toQueue(LEDGER), envelope };
+  const { provider: _provider, tried: _tried, refusedBy: _refusedBy, last: _last, ...message } = envelope as Sms;
+  return { to: toQueue(routerQueue(message.lane)), envelope: { ...message, handover: message.handover + 1 } };
+}
+
+/** What the client is told when a message is given up. A provider that had it may have sent it. */
+export function givenUp(message: Sms, at: number): { to: Address; envelope: Envelope } {
+  const { id, handover, provider } = message;
+  return {
+    to: toReport('final'),
+    envelope: {
+      v: VERSION.report,
+      type: 'report',
+      kind: 'final',
+      at,
+      id,
+      handover,
+      state: provider ? 'unknown' : 'cancelled',
+      reason: 'dropped by an administrator from the dead letters',
+      ...(provider ? { provider } : {}),
+    },
+  };
+}
+
+/** Fields of an envelope that hold no text, no number and no secret. */
+const OPEN_FIELDS = [
+  'type',
+  'kind',
+  'id',
+  'client',
+  'door',
+  'lane',
+  'provider',
+  'providerId',
+  'handover',
+  'attempts',
+  'segments',
+  'state',
+  'outcome',
+  'callback',
+  'tries',
+] as const;
+
+/** An envelope as it may be shown to anyone: numbers masked, the text left out. */
+export function outline(envelope: Envelope): Record<string, string | number> {
+  const fields = envelope as unknown as Record<string, unknown>;
+  const shown: Record<string, string | number> = {};
+  for (const name of OPEN_FIELDS) {
+    const value = fields[name];
+    if (typeof value === 'string' || typeof value === 'number') shown[name] = value;
+  }
+  if (typeof fields.to === 'string') shown.to = maskNumber(fields.to);
+  return shown;
+}

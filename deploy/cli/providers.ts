@@ -1,0 +1,119 @@
+// `hermod providers`, `pause` and `resume`: what the workers say about their providers, and who may take messages.
+import { setTimeout as pass } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { Bus } from '#shared/bus/bus.ts';
+import type { NewsOf } from '#shared/bus/health.ts';
+import { notFound } from './fault.ts';
+import { askLedger, configFile, findConfig, type Options, optionsOf, providersIn, withBus } from './gateway.ts';
+import { cut, paintState, say, sayJson, sayTable } from './output.ts';
+
+/** A worker speaks every second. */
+const LISTEN_MS = 1_500;
+
+type Row = {
+  provider: string;
+  state: 'up' | 'not bound' | 'paused' | 'no worker';
+  workers: number;
+  bound: number;
+  allowed: number;
+  waiting: number;
+  inFlight: number;
+  sentPerSecond: number;
+  errorsPerSecond: number;
+  paused: boolean;
+  lastError?: string;
+};
+
+export function addProviders(program: Command): void {
+  program
+    .command('providers')
+    .description('show binds, load and errors of every provider, as its workers tell them now')
+    .addHelpText('after', '\nExample:\n  hermod providers')
+    .action((_options, command: Command) => providers(optionsOf(command)));
+  program
+    .command('pause <provider>')
+    .description('hand nothing to a provider until it is resumed')
+    .addHelpText('after', '\nExample:\n  hermod pause sms4-main')
+    .action((provider: string, _options, command: Command) => setPaused(provider, true, optionsOf(command)));
+  program
+    .command('resume <provider>')
+    .description('hand messages to a paused provider again')
+    .addHelpText('after', '\nExample:\n  hermod resume sms4-main')
+    .action((provider: string, _options, command: Command) => setPaused(provider, false, optionsOf(command)));
+}
+
+async function providers(options: Options): Promise<void> {
+  const config = findConfig(options);
+  const rows = await withBus(options, (bus) => hear(bus, config ? providersIn(config) : []));
+  if (options.json) return sayJson(rows);
+  if (rows.length === 0) return say('no worker speaks, and there is no configuration here that names providers');
+  sayTable(
+    ['PROVIDER', 'STATE', 'BINDS', 'WAITING', 'IN FLIGHT', 'SENT/S', 'ERRORS/S'],
+    rows.map((row) => {
+      const { provider, state, bound, allowed, waiting, inFlight, sentPerSecond, errorsPerSecond } = row;
+      if (state === 'no worker') return [provider, paintState(state), '-', '-', '-', '-', '-'];
+      const loads = [waiting, inFlight, round(sentPerSecond), round(errorsPerSecond)];
+      return [provider, paintState(state), `${bound}/${allowed}`, ...loads.map(String)];
+    }),
+  );
+  for (const { provider, lastError } of rows) if (lastError) say(cut(`${provider}: last error: ${lastError}`, 100));
+}
+
+const round = (n: number) => Math.round(n * 10) / 10;
+
+/** One row per provider: its workers' latest news added up. The ledger's word on who is paused counts without a worker too. */
+async function hear(bus: Bus, names: readonly string[]): Promise<Row[]> {
+  const heard = new Map<string, NewsOf<'provider'>>();
+  await bus.listen((item) => {
+    if (item.kind === 'provider') heard.set(`${item.provider} ${item.worker}`, item);
+  });
+  const [paused] = await Promise.all([
+    askLedger<string[]>(bus, { ask: 'paused' }, LISTEN_MS).catch(() => []),
+    pass(LISTEN_MS),
+  ]);
+  const all = new Set([...names, ...[...heard.values()].map(({ provider }) => provider)]);
+  return [...all].map((name) =>
+    rowOf(
+      name,
+      [...heard.values()].filter(({ provider }) => provider === name),
+      paused,
+    ),
+  );
+}
+
+function rowOf(provider: string, workers: readonly NewsOf<'provider'>[], paused: readonly string[]): Row {
+  const sum = (key: 'bound' | 'waiting' | 'inFlight' | 'sentPerSecond' | 'errorsPerSecond') =>
+    workers.reduce((total, worker) => total + worker[key], 0);
+  const lastError = workers.findLast((worker) => worker.lastError)?.lastError;
+  const row = {
+    provider,
+    workers: workers.length,
+    bound: sum('bound'),
+    allowed: Math.max(0, ...workers.map(({ allowed }) => allowed)),
+    waiting: sum('waiting'),
+    inFlight: sum('inFlight'),
+    sentPerSecond: sum('sentPerSecond'),
+    errorsPerSecond: sum('errorsPerSecond'),
+    paused: paused.includes(provider) || workers.some((worker) => worker.paused),
+    ...(lastError ? { lastError } : {}),
+  };
+  const state = row.paused ? 'paused' : row.workers === 0 ? 'no worker' : row.bound === 0 ? 'not bound' : 'up';
+  return { ...row, state };
+}
+
+async function setPaused(provider: string, paused: boolean, options: Options): Promise<void> {
+  const names = providersIn(configFile(options));
+  const { before, now } = await withBus(options, async (bus) => {
+    const before = await askLedger<string[]>(bus, { ask: 'paused' });
+    // One that was removed from the configuration while it was paused can still be resumed.
+    if (!names.includes(provider) && !(before.includes(provider) && !paused))
+      throw notFound(`there is no provider ${provider}: ${names.join(', ') || 'the configuration names none'}`);
+    return { before, now: await askLedger<string[]>(bus, { ask: 'pause', provider, paused }) };
+  });
+  if (options.json) return sayJson({ paused: now });
+  const already = before.includes(provider) === paused ? ' already' : '';
+  if (!paused) return say(already ? `${provider} was not paused` : `${provider} takes messages again`);
+  say(`${provider} is paused${already}: nothing new is handed to it`);
+  say('Its messages go to the next provider on their route; without one they wait until their validity ends.');
+  say(`hermod resume ${provider} ends this.`);
+}

@@ -1,0 +1,262 @@
+// The SMTP side of the mail door: who may connect, log in, and name which recipients; limits on everything.
+import {
+  SMTPServer,
+  type SMTPServerAuthentication,
+  type SMTPServerDataStream,
+  type SMTPServerSession,
+} from 'smtp-server';
+import type { Config, MailRule } from '#shared/config/schema.ts';
+import { refuse } from '#shared/doors/accept.ts';
+import { type Credentials, openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import { networksOf } from '#shared/doors/networks.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { Refused } from './refused.ts';
+import { recipientFault } from './rules.ts';
+import type { Arrived } from './take.ts';
+
+const LIMITS = {
+  idleMs: 60_000,
+  sessionMs: 10 * 60_000,
+  sweepMs: 5_000,
+  stopMs: 5_000,
+  commandLine: 2_048,
+  recipients: 100,
+  logins: 3,
+};
+/** smtp-server has these for play or for proxies. */
+const NEVER = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
+
+export type Listener = NonNullable<Config['listen']['smtp']>;
+export type DoorOptions = {
+  config: Pick<Config, 'clients' | 'mail'>;
+  listener: Listener;
+  tls: { cert: string; key: string } | undefined;
+  log: Log;
+  /** Whether a message could be taken now. */
+  isOpen: () => boolean;
+  /** Gives the text of the 250; rejects with Refused. */
+  take: (arrived: Arrived) => Promise<string>;
+};
+export type Door = { port: number; stop(): Promise<void> };
+
+type Done = (error?: Error | null) => void;
+
+export class MailDoor {
+  readonly #options: DoorOptions;
+  readonly #credentials: Credentials;
+  readonly #rules: { rule: MailRule; within: (address: string) => boolean }[];
+  readonly #server: SMTPServer;
+  readonly #sweeper: NodeJS.Timeout;
+  /** By session id: when it began, from where, failed logins, and whether a mail of it is between data and answer. */
+  readonly #sessions = new Map<string, { at: number; address: string; failed: number; taking: boolean }>();
+  readonly #perAddress = new Map<string, number>();
+
+  constructor(options: DoorOptions) {
+    const { config, listener, tls } = options;
+    this.#options = options;
+    this.#credentials = openCredentials(config.clients);
+    this.#rules = config.mail.rules.map((rule) => {
+      const inNetworks = rule.networks ? networksOf(rule.networks) : () => false;
+      const client = { name: rule.client, client: config.clients[rule.client]! };
+      return { rule, within: (address) => inNetworks(address) && this.#credentials.allows(client, address) };
+    });
+    this.#server = new SMTPServer({
+      ...(listener.name ? { name: listener.name } : {}),
+      ...tls,
+      banner: 'Hermod',
+      secure: listener.tls?.implicit ?? false,
+      logger: false,
+      authOptional: true,
+      allowInsecureAuth: listener.auth === 'clear',
+      authMethods: ['PLAIN', 'LOGIN'],
+      disabledCommands: [...NEVER, 'AUTH', 'STARTTLS'],
+      disableReverseLookup: true,
+      hideSMTPUTF8: false,
+      size: listener.maxSize,
+      rejectOversized: true,
+      maxClients: listener.maxConnections,
+      maxRecipients: LIMITS.recipients,
+      maxCommandLength: LIMITS.commandLine,
+      socketTimeout: LIMITS.idleMs,
+      closeTimeout: LIMITS.stopMs,
+      onConnect: (session, done) => this.#answer(session, done, () => this.#connect(session)),
+      onSecure: (_socket, session, done) => this.#answer(session, done, () => this.#allowCommands(session)),
+      onAuth: (auth, session, done) =>
+        this.#login(auth, session).then(
+          (user) => done(null, { user }),
+          (error) => done(error),
+        ),
+      onMailFrom: (_from, session, done) => this.#answer(session, done, () => this.#mailFrom(session)),
+      onRcptTo: ({ address }, session, done) => this.#answer(session, done, () => this.#recipient(session, address)),
+      onData: (stream, session, done) =>
+        this.#data(stream, session).then(
+          (text) => done(null, text),
+          (error) => done(this.#refusal(session, error)),
+        ),
+      onClose: (session) => this.#close(session),
+    });
+    // A connection's fault: the connection is gone, and the door goes on.
+    this.#server.on('error', (error) => options.log.debug({ reason: reasonOf(error) }, 'a connection failed'));
+    this.#sweeper = setInterval(() => this.#sweep(), LIMITS.sweepMs);
+  }
+
+  /** Resolves with the port; rejects when the address cannot be had. */
+  listen(): Promise<number> {
+    const { host, port } = this.#options.listener;
+    return new Promise((resolve, reject) => {
+      this.#server.server.once('error', reject);
+      this.#server.listen(port, host, () => resolve((this.#server.server.address() as { port: number }).port));
+    });
+  }
+
+  /** Takes no more, answers the mails that are being taken, closes the rest with 421. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#end('4.3.2 the gateway stops, try again', () => true);
+    await closed;
+  }
+
+  #answer(session: SMTPServerSession, done: Done, check: () => void): void {
+    try {
+      check();
+      done();
+    } catch (error) {
+      done(this.#refusal(session, error));
+    }
+  }
+
+  /** Notes a refusal and makes it smtp-server's; anything else is a fault of this program, and temporary. */
+  #refusal({ remoteAddress, user }: SMTPServerSession, error: unknown): Refused {
+    const refused =
+      error instanceof Refused ? error : new Refused(451, '4.3.0', 'a fault of the gateway, see its log', 'fault');
+    if (refused !== error)
+      this.#options.log.error({ reason: reasonOf(error) }, 'a mail failed: a fault of this program');
+    const { reason, detail, fields } = refused;
+    refuse('smtp', reason, remoteAddress, (user as Verified | undefined)?.name, {
+      detail,
+      ...(fields ? { fields } : {}),
+    });
+    return refused;
+  }
+
+  #connect(session: SMTPServerSession): void {
+    const { listener, config } = this.#options;
+    const address = session.remoteAddress;
+    const count = (this.#perAddress.get(address) ?? 0) + 1;
+    this.#perAddress.set(address, count);
+    this.#sessions.set(session.id, { at: performance.now(), address, failed: 0, taking: false });
+    if (count > listener.maxPerAddress)
+      throw new Refused(421, '4.7.0', 'too many connections from here', 'connections');
+    const mayLogIn =
+      listener.auth !== 'off' &&
+      Object.entries(config.clients).some(([name, client]) => this.#credentials.allows({ name, client }, address));
+    if (!mayLogIn && this.#rulesFor(session).length === 0) {
+      throw new Refused(554, '5.7.1', 'this address is in no mail rule’s networks', 'network');
+    }
+    this.#allowCommands(session);
+  }
+
+  #allowCommands(session: SMTPServerSession): void {
+    const { tls, auth } = this.#options.listener;
+    const off = [...NEVER];
+    if (!tls || tls.implicit) off.push('STARTTLS');
+    if (auth === 'off' || (auth === 'tls' && !session.secure)) off.push('AUTH');
+    session.disabledCommands = off;
+  }
+
+  async #login(
+    { username = '', password = '' }: SMTPServerAuthentication,
+    session: SMTPServerSession,
+  ): Promise<Verified> {
+    const { remoteAddress } = session;
+    const verified = await this.#credentials.verify(username, password);
+    if (verified && this.#credentials.allows(verified, remoteAddress)) return verified;
+    const state = this.#sessions.get(session.id);
+    const last = state === undefined || ++state.failed >= LIMITS.logins;
+    const detail = 'the name or password is wrong';
+    throw this.#refusal(session, new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization'));
+  }
+
+  #mailFrom(session: SMTPServerSession): void {
+    const { listener, isOpen } = this.#options;
+    if (listener.requireTls && !session.secure) throw new Refused(530, '5.7.0', 'STARTTLS first', 'tls');
+    if (this.#rulesFor(session).length === 0) {
+      throw session.user
+        ? new Refused(550, '5.7.1', 'no mail rule is for this client', 'rule')
+        : new Refused(530, '5.7.0', 'authentication required', 'authorization');
+    }
+    if (!isOpen()) throw new Refused(451, '4.3.0', 'the gateway cannot take mail now, try again', 'broker');
+  }
+
+  #recipient(session: SMTPServerSession, address: string): void {
+    const countryOf = (client: string) => this.#options.config.clients[client]?.country;
+    const rules = this.#rulesFor(session);
+    const faults = rules.map((rule) => recipientFault(rule, address, countryOf));
+    const fitting = rules.filter((_rule, i) => !faults[i]);
+    if (fitting.length === 0) {
+      const { kind, reason } = faults.find((fault) => fault?.kind === 'number') ?? faults[0]!;
+      throw new Refused(550, '5.1.1', reason, kind);
+    }
+    const others = session.envelope.rcptTo.map((recipient) => recipient.address);
+    if (!fitting.some((rule) => others.every((other) => !recipientFault(rule, other, countryOf)))) {
+      throw new Refused(452, '4.5.3', 'another rule is for this recipient: send it in a mail of its own', 'recipient');
+    }
+  }
+
+  /** Holds at most the allowed size, whatever comes. */
+  async #data(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
+    const { address } = { address: session.remoteAddress };
+    const { mailFrom, rcptTo } = session.envelope;
+    const envelope = {
+      from: mailFrom ? mailFrom.address : '',
+      recipients: rcptTo.map((recipient) => recipient.address),
+    };
+    const rules = this.#rulesFor(session);
+    let chunks: Buffer[] = [];
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (stream.sizeExceeded) chunks = [];
+      else chunks.push(chunk);
+    }
+    if (stream.sizeExceeded) {
+      throw new Refused(552, '5.3.4', `a mail has at most ${this.#options.listener.maxSize} octets here`, 'size');
+    }
+    const state = this.#sessions.get(session.id);
+    if (state) state.taking = true;
+    try {
+      return await this.#options.take({ octets: Buffer.concat(chunks), envelope, address, rules });
+    } finally {
+      if (state) state.taking = false;
+    }
+  }
+
+  /** The rules that this session may use: those of the client that logged in, or those open to its network. */
+  #rulesFor({ remoteAddress, user }: SMTPServerSession): MailRule[] {
+    const name = (user as Verified | undefined)?.name;
+    return this.#rules
+      .filter(({ rule, within }) => (name === undefined ? within(remoteAddress) : rule.client === name))
+      .map(({ rule }) => rule);
+  }
+
+  #close(session: SMTPServerSession): void {
+    const known = this.#sessions.get(session.id);
+    if (!known) return;
+    this.#sessions.delete(session.id);
+    const left = (this.#perAddress.get(known.address) ?? 1) - 1;
+    if (left > 0) this.#perAddress.set(known.address, left);
+    else this.#perAddress.delete(known.address);
+  }
+
+  /** Idle clients run into the socket's own limit; this is for those that trickle. */
+  #sweep(): void {
+    const oldest = performance.now() - LIMITS.sessionMs;
+    this.#end('4.4.2 this session has lasted too long', (id) => (this.#sessions.get(id)?.at ?? oldest) < oldest);
+  }
+
+  #end(text: string, which: (id: string) => boolean): void {
+    for (const connection of this.#server.connections) {
+      const { id } = connection.session;
+      if (id && which(id) && !this.#sessions.get(id)?.taking) connection.send(421, text);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// What a rule makes of a mail. Pure: the same for the door and for `hermod rule`.
+import type { RE2JS } from 're2js';
+import { fieldsOf, fill } from '#shared/config/mail.ts';
+import type { MailRule } from '#shared/config/schema.ts';
+import { parseRecipients, type Recipient } from '#shared/sms/number.ts';
+
+/** Patterns are linear, but not free: about 20 ms for a text of this length. */
+const MOST_TEXT = 32_768;
+/** Stands for octets that do not fit the mail's character set. A one-time password with a hole is worth nothing. */
+const REPLACEMENT = '\ufffd';
+
+export type Envelope = { from: string; recipients: readonly string[] };
+export type Content = { subject: string; text: string };
+export type Fields = Record<string, string>;
+
+/** One SMS text and who gets it. */
+export type Part = { recipients: Recipient[]; text: string };
+
+export type Verdict = { rule: MailRule; fields: Fields } & (
+  | { takes: true; parts: Part[] }
+  | { takes: false; reason: string }
+);
+
+/** The client's country, for numbers without a country code. */
+export type CountryOf = (client: string) => string | undefined;
+
+/**
+ * Why a rule would not take a mail to this recipient, as far as the envelope tells: its `to` does not match (`recipient`),
+ * or what it finds there is not a number (`number`).
+ */
+export function recipientFault(
+  rule: MailRule,
+  recipient: string,
+  countryOf: CountryOf,
+): { kind: 'recipient' | 'number'; reason: string } | undefined {
+  const { to } = rule.when;
+  const fields = to ? match(to, recipient) : {};
+  if (!fields) return { kind: 'recipient', reason: 'no mail rule is for this recipient' };
+  const wanted = fieldsOf(rule.number);
+  if (wanted.length === 0 || !wanted.every((field) => Object.hasOwn(fields, field))) return undefined;
+  const numbers = numbersOf(rule, fields, countryOf);
+  return numbers.ok ? undefined : { kind: 'number', reason: numbers.reason };
+}
+
+/** What one rule makes of a mail. `reason` never repeats what stands in the mail. */
+export function judge(rule: MailRule, envelope: Envelope, content: Content, countryOf: CountryOf): Verdict {
+  const fields: Fields = {};
+  const no = (reason: string): Verdict => ({ rule, fields, takes: false, reason });
+  if (content.text.length > MOST_TEXT) return no(`the mail's text is over ${MOST_TEXT} characters`);
+  const { from, to, subject, body } = rule.when;
+  for (const [name, pattern, value] of [
+    ['from', from, envelope.from],
+    ['subject', subject, content.subject],
+    ['body', body, content.text],
+  ] as const) {
+    const found = pattern ? match(pattern, value) : {};
+    if (!found) return no(`\`${name}\` does not match`);
+    Object.assign(fields, found);
+  }
+  for (const [i, pattern] of rule.pick.entries()) {
+    const found = match(pattern, content.text);
+    if (!found)
+      return no(`the text has nothing for \`pick\` ${i + 1} (${Object.keys(pattern.namedGroups()).join(', ')})`);
+    Object.assign(fields, found);
+  }
+  const parts: Part[] = [];
+  for (const recipient of envelope.recipients) {
+    const own = to ? match(to, recipient) : {};
+    if (!own) return no('`to` does not match every recipient');
+    Object.assign(fields, own);
+    const empty = [...fieldsOf(rule.number), ...fieldsOf(rule.text)].find((field) => !fields[field]);
+    if (empty) return no(`the field ${empty} is empty`);
+    const text = fill(rule.text, fields);
+    if (text.includes(REPLACEMENT)) return no('the text has octets that do not fit its character set');
+    const numbers = numbersOf(rule, fields, countryOf);
+    if (!numbers.ok) return no(`the number: ${numbers.reason}`);
+    add(parts, text, numbers.numbers);
+  }
+  return { rule, fields, takes: true, parts };
+}
+
+/** The named groups of the first match, '' for a group that took no part; undefined without a match. */
+function match(pattern: RE2JS, value: string): Fields | undefined {
+  const matcher = pattern.matcher(value);
+  if (!matcher.find()) return undefined;
+  return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, matcher.group(name) ?? '']));
+}
+
+function numbersOf(rule: MailRule, fields: Fields, countryOf: CountryOf) {
+  const country = countryOf(rule.client);
+  // A blank before the number is the mail's layout here, not a plus as in a query string.
+  return parseRecipients(fill(rule.number, fields).trim(), country ? { defaultCountry: country } : {});
+}
+
+/** Several recipients of a mail can stand for the same number: it gets one SMS. */
+function add(parts: Part[], text: string, numbers: readonly Recipient[]): void {
+  let part = parts.find((one) => one.text === text);
+  if (!part) {
+    part = { text, recipients: [] };
+    parts.push(part);
+  }
+  for (const number of numbers) {
+    if (!part.recipients.some(({ e164 }) => e164 === number.e164)) part.recipients.push(number);
+  }
+}

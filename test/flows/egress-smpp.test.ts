@@ -1,0 +1,226 @@
+// egress-smpp against an SMSC that behaves and one that does not: PDUs, answers, receipts, binds.
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Rig, type RigOptions, startRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+let rig: Rig;
+afterEach(() => rig?.stop());
+
+const start = async (options: RigOptions = {}) => {
+  rig = await startRig(options);
+  return rig;
+};
+/** The standard settings with the sandbox provider changed. */
+const provider = (change: Record<string, unknown>): RigOptions['settings'] => (standard) => ({
+  ...standard,
+  providers: { sandbox: { ...(standard.providers.sandbox as object), ...change } },
+});
+const taken = () => rig.smsc.received.filter(({ commandStatus }) => commandStatus === 0);
+const send = async (parameters: Record<string, string> = {}) => {
+  const answer = await rig.send({ to: '+447700900123', text: 'hello', ...parameters });
+  expect(answer).toMatchObject({ status: 202, body: '0: Accepted for delivery' });
+  return answer.ids[0]!;
+};
+const sendMany = (count: number, parameters: Record<string, string> = {}) =>
+  Promise.all(Array.from({ length: count }, (_, i) => send({ to: `+4477009${String(i).padStart(5, '0')}`, ...parameters })));
+
+describe('PDUs', () => {
+  test('a long text goes out in parts with a UDH, one reference, a receipt asked of the first only', async () => {
+    await start();
+    const id = await send({ text: 'a'.repeat(200), 'dlr-mask': '3' });
+    await until('both parts', () => taken().length === 2);
+    const [first, second] = taken();
+    expect(first).toMatchObject({ esmClass: 0x43, registeredDelivery: 1, dataCoding: 0 });
+    expect(second).toMatchObject({ esmClass: 0x43, registeredDelivery: 0 });
+    expect(first!.shortMessage.subarray(0, 3).toString('hex')).toBe('050003');
+    expect([...first!.shortMessage.subarray(4, 6), ...second!.shortMessage.subarray(4, 6)]).toEqual([2, 1, 2, 2]);
+    expect(first!.shortMessage[3]).toBe(second!.shortMessage[3]);
+    expect(first!.shortMessage).toHaveLength(159);
+    expect(await rig.final(id)).toMatchObject({ state: 'delivered', segments: 2 });
+  });
+
+  test('what is outside GSM 03.38 goes out as UCS-2', async () => {
+    await start();
+    await send({ text: 'При' });
+    const pdu = await until('the PDU', () => taken()[0]);
+    expect(pdu).toMatchObject({ dataCoding: 8, dest: { ton: 1, npi: 1, addr: '447700900123' } });
+    expect(pdu.shortMessage.toString('hex')).toBe('041f04400438');
+  });
+
+  test('validity, deferral and priority are told to the provider when the client asked', async () => {
+    await start();
+    await send({ validity: '10', deferred: '5', priority: '2' });
+    const pdu = await until('the PDU', () => taken()[0]);
+    expect(pdu).toMatchObject({ priorityFlag: 2 });
+    expect(pdu.validityPeriod).toMatch(/^\d{12}000\+$/);
+    expect(pdu.scheduleDeliveryTime).toMatch(/^\d{12}000\+$/);
+    expect(pdu.validityPeriod > pdu.scheduleDeliveryTime).toBe(true);
+  });
+
+  test.each([
+    ['sar', 2],
+    ['payload', 1],
+  ])('long messages by %s', async (longMessages, count) => {
+    await start({ settings: provider({ longMessages }) });
+    await send({ text: 'b'.repeat(200) });
+    await until('all parts', () => taken().length === count);
+    expect(Buffer.concat(taken().map(({ shortMessage }) => shortMessage)).toString()).toBe('b'.repeat(200));
+  });
+});
+
+describe('answers', () => {
+  test('a refused number ends as rejected, with the status as the reason', async () => {
+    await start({ smsc: { reject: [{ prefix: '4477', status: 0x0b }] } });
+    expect(await rig.final(await send())).toMatchObject({ state: 'rejected', reason: expect.stringContaining('0x0000000b') });
+    expect(rig.smsc.received).toHaveLength(1);
+  });
+
+  test('throttled messages go out again, each once', async () => {
+    await start({ smsc: { throttleShare: 0.1 } });
+    const ids = await sendMany(100);
+    await until('all are at the SMSC', () => taken().length === 100, 20_000);
+    for (const id of ids) await rig.final(id);
+    expect(new Set(taken().map(({ dest }) => dest.addr)).size).toBe(100);
+  });
+
+  test('a transient answer is tried again after a step', async () => {
+    await start({ smsc: { rejectNext: { count: 1, status: 0x08 } } });
+    const id = await send();
+    expect(await rig.final(id)).toMatchObject({ state: 'sent' });
+    expect(rig.smsc.received.map(({ commandStatus }) => commandStatus)).toEqual([0x08, 0]);
+    expect(await rig.message(id)).toMatchObject({ attempts: [{ outcome: 'retry', handover: 0 }, { outcome: 'submitted', handover: 1 }] });
+  });
+
+  test('answered twice counts once', async () => {
+    await start({ smsc: { answerTwice: true } });
+    const ids = await sendMany(20);
+    for (const id of ids) expect(await rig.final(id)).toMatchObject({ state: 'sent' });
+    expect(taken()).toHaveLength(20);
+  });
+
+  test('an answer that never comes is unknown: sent again, or parked when the provider says so', async () => {
+    await start({ smsc: { silentNext: 1 }, settings: provider({ responseTimeout: '1s', onUnknown: 'park' }) });
+    expect(await rig.final(await send(), 15_000)).toMatchObject({ state: 'unknown', provider: 'sandbox' });
+    await rig.stop();
+    await start({ smsc: { silentNext: 1 }, settings: provider({ responseTimeout: '1s' }) });
+    expect(await rig.final(await send(), 15_000)).toMatchObject({ state: 'sent' });
+    expect(rig.smsc.received).toHaveLength(2);
+  });
+
+  test('a line that drops under load loses nothing', async () => {
+    await start({ smsc: { respDelayMs: 20 }, settings: provider({ window: 10 }) });
+    const sending = sendMany(200);
+    await until('half are taken', () => taken().length > 60);
+    rig.smsc.dropAll();
+    const ids = await sending;
+    for (const id of ids) await rig.final(id, 20_000);
+    const numbers = taken().map(({ dest }) => dest.addr);
+    expect(new Set(numbers).size).toBe(200);
+    expect(numbers.length - 200).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('receipts', () => {
+  const cases: [string, RigOptions['smsc']][] = [
+    ['in the usual form', {}],
+    ['in hex where the answer was decimal', { idForm: 'decimal', receipts: { afterMs: 20, idForm: 'hex' } }],
+    ['before the answer', { respDelayMs: 100, receipts: { beforeAnswer: true } }],
+    ['twice', { receipts: { afterMs: 20, twice: true } }],
+    ['by TLVs alone', { receipts: { afterMs: 20, tlvs: true, text: false } }],
+  ];
+  test.each(cases)('%s', async (_name, smsc) => {
+    await start({ smsc });
+    const id = await send({ 'dlr-mask': '3' });
+    expect(await rig.final(id)).toMatchObject({ state: 'delivered' });
+  });
+
+  test('a receipt that says undelivered ends as failed, with the word of the provider', async () => {
+    await start({ smsc: { receipts: { afterMs: 20, state: 'UNDELIV', error: '001' } } });
+    expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'failed', reason: 'receipt: UNDELIV 001' });
+  });
+
+  test('they are acknowledged only after the broker confirmed, and come on the receiver of a split bind', async () => {
+    await start({ settings: provider({ bindAs: 'transmitter+receiver' }) });
+    expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
+    await until('acknowledged', () => rig.smsc.counters().deliveries.acknowledged === 1);
+  });
+});
+
+describe('routes and time', () => {
+  const two: RigOptions['settings'] = (standard) => ({
+    ...standard,
+    limits: { failoverAfter: '1s' },
+    providers: {
+      // Nobody listens there.
+      dead: { bearer: 'smpp', host: '127.0.0.1', port: 1, systemId: 'x' },
+      ...standard.providers,
+    },
+    routes: [{ to: ['dead', 'sandbox'] }],
+  });
+
+  test('a provider without a bind is left for the next one', async () => {
+    await start({ settings: two });
+    const id = await send();
+    expect(await rig.final(id)).toMatchObject({ state: 'sent', provider: 'sandbox' });
+  });
+
+  test('a refusal of one provider only goes to the next', async () => {
+    const second = await import('../../services/sandbox/smsc.ts').then(({ startSmsc }) => startSmsc({ keep: 0 }));
+    await start({
+      smsc: { reject: [{ prefix: '', status: 0x45 }] },
+      settings: (standard) => ({
+        ...standard,
+        providers: { ...standard.providers, second: { bearer: 'smpp', host: '127.0.0.1', port: second.port, systemId: 'x' } },
+        routes: [{ to: ['sandbox', 'second'] }],
+      }),
+    });
+    try {
+      await until('the second is bound', () => second.binds().now > 0);
+      expect(await rig.final(await send())).toMatchObject({ state: 'sent', provider: 'second' });
+    } finally {
+      await second.stop();
+    }
+  });
+
+  test('what could not be handed over in its validity expires, and is not sent when the provider is back', async () => {
+    await start({
+      smsc: { refuseBinds: 0x0d },
+      services: undefined,
+      settings: (standard) => ({
+        ...standard,
+        limits: { failoverAfter: '500ms' },
+        clients: { tester: { ...(standard.clients.tester as object), validity: '2s' } },
+        providers: { away: { ...(standard.providers.sandbox as object) } },
+        routes: [{ to: ['away'] }],
+      }),
+    });
+    const id = await send();
+    expect(await rig.final(id)).toMatchObject({ state: 'expired' });
+    rig.smsc.set({ refuseBinds: 0 });
+    await until('bound at last', () => rig.smsc.binds().now > 0, 20_000);
+    expect(rig.smsc.received).toHaveLength(0);
+  });
+});
+
+test('never more binds than the provider allows, with two workers at once', async () => {
+  const { egressSmpp } = await import('../../services/egress-smpp/main.ts');
+  const { ledger } = await import('../../services/ledger/main.ts');
+  const { router } = await import('../../services/router/main.ts');
+  const { ingressHttp } = await import('../../services/ingress-http/main.ts');
+  await start({ services: [ledger, router, egressSmpp, egressSmpp, ingressHttp], settings: provider({ binds: 2, bindsPerWorker: 1 }) });
+  await until('each worker has one', () => rig.smsc.binds().now === 2, 15_000);
+  await sendMany(50);
+  await until('all are at the SMSC', () => taken().length === 50);
+  expect(rig.smsc.binds().max).toBe(2);
+  expect(new Set(taken().map(({ bind }) => bind)).size).toBe(2);
+});
+
+test('a rate is kept', async () => {
+  await start({ settings: provider({ rate: '50/s' }) });
+  const startedAt = performance.now();
+  await sendMany(60);
+  await until('all are at the SMSC', () => taken().length === 60);
+  const seconds = (taken().at(-1)!.at - taken()[0]!.at) / 1_000;
+  expect(60 / seconds).toBeLessThan(60);
+  expect(performance.now() - startedAt).toBeLessThan(4_000);
+});

@@ -1,0 +1,80 @@
+// `npm run bench`: HTTP → SMPP through the whole gateway, measured from outside. It ends by itself.
+import { type Capacity, capacityOf } from './capacity.ts';
+import type { GeneratorApi } from './generator.ts';
+import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, warmUp } from './options.ts';
+import { startRig } from './rig.ts';
+import { type Result, type Rigs, run } from './run.ts';
+import type { SinkApi } from './sink.ts';
+import type { SmscApi } from './smsc.ts';
+import { parseProcesses, type System, startHermod } from './system.ts';
+import { capacityTable, machineLine, resultTable } from './table.ts';
+
+const running: { rigs?: Rigs; system?: System } = {};
+
+async function startRigs(): Promise<Rigs> {
+  const generator = startRig<GeneratorApi>('generator.ts');
+  const smsc = startRig<SmscApi>('smsc.ts');
+  const sink = startRig<SinkApi>('sink.ts');
+  const [smscPort, sinkPort] = await Promise.all([smsc.ask('start', undefined), sink.ask('start', undefined)]);
+  return { generator, smsc, smscPort, sink, sinkPort };
+}
+
+async function startSystem(options: Options, { smscPort }: Rigs): Promise<System> {
+  const amqpUrl = process.env.AMQP_URL;
+  if (!amqpUrl) throw new Error('AMQP_URL is not set');
+  const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}ingress-http`;
+  return startHermod({
+    amqpUrl,
+    brokerPid: options.brokerPid,
+    smscPort,
+    window: options.window,
+    processes: parseProcesses(options.processes ?? one),
+    accessLog: options['access-log'] === 'on',
+    profile: options.profile,
+  });
+}
+
+async function bench(options: Options): Promise<void> {
+  const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
+  say(`${machineLine()}\n`);
+  const rigs = await startRigs();
+  running.rigs = rigs;
+  const capacity: Capacity[] = options.rig || isSeries(options) ? await capacityOf(rigs, options.connections) : [];
+  if (capacity.length > 0) say(capacityTable(capacity));
+  const results: Result[] = [];
+  if (!options.rig) {
+    const system = await startSystem(options, rigs);
+    running.system = system;
+    await run(warmUp(options), system, rigs);
+    for (const one of casesOf(options)) {
+      const result = await run(one, system, rigs);
+      results.push(result);
+      say(resultTable(result));
+    }
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify({ machine: machineLine(), capacity, results }, null, 2)}\n`);
+  if (results.some(({ lost, duplicated }) => lost + duplicated > 0)) process.exitCode = 1;
+}
+
+async function stop(): Promise<void> {
+  await running.system?.stop();
+  const { generator, smsc, sink } = running.rigs ?? {};
+  await Promise.all([generator?.stop(), smsc?.stop(), sink?.stop()]);
+}
+
+async function main(): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => stop().finally(() => process.exit(130)));
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options.help) process.stdout.write(HELP);
+    else await bench(options);
+  } catch (error) {
+    process.stderr.write(`bench: ${(error as Error).message}\n`);
+    process.exitCode = error instanceof Misuse ? 2 : 1;
+  } finally {
+    await stop();
+  }
+}
+
+await main();

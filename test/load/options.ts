@@ -1,0 +1,136 @@
+// The bench's command line: what it can be asked, and the runs that follow from it.
+import { parseArgs } from 'node:util';
+import type { Case } from './run.ts';
+import { hasNotifier } from './system.ts';
+
+export const HELP = `Measures the gateway: a load generator at its HTTP door, an SMSC at its SMPP end, each a process of its own.
+
+  npm run bench                      a standard series of less than a minute
+  npm run bench -- --rate 1000       one run at a fixed rate, latency counted from when a message was due
+  npm run bench -- --full            one run at full speed
+
+  --connections N     keep-alive connections, a request at a time on each (50)
+  --seconds S         length of a run (5)
+  --messages N        most messages of a run
+  --receipts          dlr-mask=31: the SMSC sends a receipt for each
+  --callbacks         and each message is told to a URL twice: accepted by the SMSC, and delivered
+  --window N          window of the SMPP session (100)
+  --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger" (one process each)
+  --access-log off    no access log (on: to a file)
+  --broker-pid PID    the broker's process, where its port does not tell
+  --profile DIR       writes a CPU profile of each process of the gateway
+  --rig               measures the rig's own capacity only
+  --json              results as JSON
+
+The broker is the one in AMQP_URL, which no other gateway may use, or a private node.
+It exits with 1 when a message was lost or came twice.
+`;
+
+const LIMITS = {
+  rate: 50_000,
+  connections: 1_000,
+  seconds: 600,
+  messages: 5_000_000,
+  window: 5_000,
+  'broker-pid': 2 ** 22,
+};
+/** No gateway on one machine is faster: room for a run at full speed. */
+const FASTEST = 60_000;
+const SECONDS = 5;
+
+/** A wrong command line: one line for its writer. */
+export class Misuse extends Error {}
+
+export type Options = ReturnType<typeof readOptions>;
+
+export function readOptions(argv: string[]) {
+  const values = parse(argv);
+  const number = (name: keyof typeof LIMITS): number | undefined => {
+    const given = values[name];
+    if (given === undefined) return undefined;
+    if (/^\d{1,9}$/.test(given) && Number(given) >= 1 && Number(given) <= LIMITS[name]) return Number(given);
+    throw new Misuse(`--${name} takes a whole number from 1 to ${LIMITS[name]}`);
+  };
+  if (values.rate !== undefined && values.full) throw new Misuse('--rate or --full, not both');
+  if (!['on', 'off'].includes(values['access-log'])) throw new Misuse('--access-log takes on or off');
+  if (values.callbacks && !hasNotifier()) throw new Misuse('--callbacks needs the service notifier');
+  return {
+    ...values,
+    rate: number('rate'),
+    connections: number('connections') ?? 50,
+    seconds: number('seconds') ?? SECONDS,
+    messages: number('messages'),
+    window: number('window') ?? 100,
+    brokerPid: number('broker-pid'),
+  };
+}
+
+function parse(argv: string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean', default: false } as const;
+  try {
+    return parseArgs({
+      args: argv,
+      options: {
+        rate: text,
+        full: flag,
+        connections: text,
+        seconds: text,
+        messages: text,
+        receipts: flag,
+        callbacks: flag,
+        window: text,
+        processes: text,
+        'access-log': { type: 'string', default: 'on' },
+        'broker-pid': text,
+        profile: text,
+        rig: flag,
+        json: flag,
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new Misuse((error as Error).message);
+  }
+}
+
+/** Whether no single run was asked for. */
+export const isSeries = ({ rate, full }: Options) => rate === undefined && !full;
+
+/** So that services run compiled code, as they do minutes after a start. Not part of any result. */
+export function warmUp({ connections, receipts, callbacks }: Options): Case {
+  return {
+    title: 'warm-up',
+    rate: undefined,
+    connections,
+    most: 20_000,
+    seconds: 5,
+    receipts: receipts || callbacks,
+    callbacks,
+  };
+}
+
+export function casesOf(options: Options): Case[] {
+  const { rate, receipts, callbacks } = options;
+  if (!isSeries(options)) return [caseOf(options, rate, receipts)];
+  const cases = [200, 1_000, undefined].map((one) => caseOf(options, one, receipts));
+  return receipts || callbacks ? cases : [...cases, caseOf(options, undefined, true)];
+}
+
+function caseOf(
+  { connections, seconds, messages, callbacks }: Options,
+  rate: number | undefined,
+  receipts: boolean,
+): Case {
+  const load = rate === undefined ? 'Full speed' : `${rate} messages a second`;
+  const extra = callbacks ? ', receipts and callbacks' : receipts ? ', receipts' : '';
+  return {
+    title: `${load}, ${connections} connections${extra}`,
+    rate,
+    connections,
+    most: messages ?? (rate ?? FASTEST) * seconds,
+    seconds,
+    receipts: receipts || callbacks,
+    callbacks,
+  };
+}
