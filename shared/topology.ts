@@ -26,6 +26,8 @@ export const egressQueue = (provider: string, lane: Lane) => `egress.${provider}
 export const retryQueue = (lane: Lane, step: number) => `retry.${lane}.${RETRY_STEPS_MS[step]! / 1000}s`;
 export const bindSlot = (provider: string, n: number) => `bind.${provider}.${n}`;
 export const deadQueue = (kind: DeadKind) => `dead.${kind}`;
+/** Claimed, like a bind slot, by whoever reads dead letters: meanwhile they are out of everyone else's sight. */
+export const DEAD_READER = 'dead.reader';
 export const LEDGER = 'ledger';
 export const LEDGER_RPC = 'ledger.rpc';
 export const NOTIFIER = 'notifier';

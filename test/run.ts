@@ -8,7 +8,14 @@ const BIN = resolve(ROOT, 'node_modules/.bin');
 const quick = process.argv.includes('--quick');
 
 type Part = { name: string; command: string; args: string[]; quick: boolean };
-const vitest = (project: string): string[] => ['run', '--project', project, '--reporter', 'dot', '--silent=passed-only'];
+const vitest = (project: string): string[] => [
+  'run',
+  '--project',
+  project,
+  '--reporter',
+  'dot',
+  '--silent=passed-only',
+];
 const PARTS: Part[] = [
   { name: 'types', command: 'tsc', args: ['--noEmit'], quick: true },
   { name: 'lint', command: 'biome', args: ['check', '--error-on-warnings', '.'], quick: true },
@@ -34,7 +41,11 @@ function run({ command, args }: Part): Promise<{ ok: boolean; passed: number; fa
       // A run of tests without a test, or with a skipped one, proves nothing: it fails.
       const empty = isTests && (number('passed') === 0 || number('skipped') + number('todo') > 0);
       if (empty) process.stdout.write('a test was skipped, or none ran: that counts as a failure\n');
-      done({ ok: code === 0 && !empty, passed: isTests ? number('passed') : Number(code === 0), failed: isTests ? number('failed') : Number(code !== 0) });
+      done({
+        ok: code === 0 && !empty,
+        passed: isTests ? number('passed') : Number(code === 0),
+        failed: isTests ? number('failed') : Number(code !== 0),
+      });
     });
   });
 }

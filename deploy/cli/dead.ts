@@ -1,7 +1,11 @@
 // `hermod dead`: the messages, reports and callbacks that were put aside, shown, sent again or dropped.
+import { setTimeout as pass } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
-import { DEAD_KINDS, type DeadKind } from '#shared/topology.ts';
+import type { Claim } from '#shared/bus/claim.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import { DEAD_KINDS, DEAD_READER, type DeadKind } from '#shared/topology.ts';
 import { Fault, notFound, usageFault } from './fault.ts';
 import { type Options, openPlainLine, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { givenUp, type Letter, MOST_LETTERS, onward, outline, withLetters } from './letters.ts';
@@ -10,7 +14,12 @@ import { confirm } from './prompt.ts';
 
 type DeadOptions = Options & { kind?: DeadKind; limit: number; reveal?: boolean; all?: boolean; yes?: boolean };
 
+/** `bus` publishes what follows from the letters. */
+type Work<T> = (letters: Letter[], bus: Bus) => Promise<T>;
+
 const PUBLISH_WITHIN_MS = 30_000;
+const TURN_WITHIN_MS = 15_000;
+const TURN_EVERY_MS = 100;
 
 export function addDead(program: Command): void {
   const dead = program.command('dead').description('what was put aside because no one could parse or finish it');
@@ -20,7 +29,7 @@ export function addDead(program: Command): void {
     .command('list', { isDefault: true })
     .description('list dead letters, the oldest first (what `hermod dead` alone does)')
     .addOption(kind())
-    .option('--limit <n>', 'at most so many of each kind', wholeNumber(MOST_LETTERS), 50)
+    .option('--limit <n>', 'show at most so many', wholeNumber(MOST_LETTERS), 50)
     .option('--reveal', `${reveal}; with --json`)
     .addHelpText('after', '\nExample:\n  hermod dead list --kind message')
     .action((_options, command: Command) => list(optionsOf(command)));
@@ -47,22 +56,32 @@ export function addDead(program: Command): void {
     .action((letter: string, _options, command: Command) => drop(letter, optionsOf(command)));
 }
 
-async function open<T>(
-  options: DeadOptions,
-  limit: number,
-  work: (letters: Letter[], total: number) => Promise<T>,
-): Promise<T> {
-  const line = await openPlainLine(options);
-  try {
-    return await withLetters(line, options.kind ? [options.kind] : DEAD_KINDS, limit, work);
-  } finally {
-    await line.close();
+/** Reads letters, one reader at a time: what one reads seems to be gone to another. */
+function open<T>(options: DeadOptions, work: Work<T>): Promise<T> {
+  return withBus(options, async (bus) => {
+    const claim = await takeTurn(bus);
+    const line = await openPlainLine(options);
+    try {
+      const kinds = options.kind ? [options.kind] : DEAD_KINDS;
+      return await withLetters(line, kinds, (letters) => work(letters, bus));
+    } finally {
+      await line.close();
+      await claim.release();
+    }
+  });
+}
+
+async function takeTurn(bus: Bus): Promise<Claim> {
+  for (const deadline = performance.now() + TURN_WITHIN_MS; performance.now() < deadline; await pass(TURN_EVERY_MS)) {
+    const claim = await bus.tryClaim(DEAD_READER, () => {});
+    if (claim) return claim;
   }
+  throw new Fault('someone else is reading the dead letters: try again in a moment');
 }
 
 /** The one letter that this key means. Two with the same key have the same content: either will do. */
 function pick(letters: readonly Letter[], key: string): Letter {
-  const found = letters.filter((letter) => letter.key.startsWith(key.toLowerCase()));
+  const found = key === '' ? [] : letters.filter((letter) => letter.key.startsWith(key.toLowerCase()));
   if (!found[0]) throw notFound(`there is no dead letter ${key}: hermod dead lists them`);
   if (new Set(found.map((letter) => letter.key)).size > 1)
     throw usageFault(`${key} is the beginning of ${found.length} dead letters: write more of it`);
@@ -70,14 +89,16 @@ function pick(letters: readonly Letter[], key: string): Letter {
 }
 
 function list(options: DeadOptions): Promise<void> {
-  return open(options, options.limit, async (letters, total) => {
+  return open(options, async (all) => {
+    const letters = all.slice(0, options.limit);
     if (options.json) return sayJson(letters.map((letter) => view(letter, options)));
     if (letters.length === 0) return say('no dead letters');
     sayTable(
       ['LETTER', 'KIND', 'SINCE', 'FROM QUEUE', 'REASON'],
       letters.map(({ key, kind, at, queue, reason }) => [key, kind, at ? ago(at) : '-', queue, reason]),
     );
-    const more = total > letters.length ? `${letters.length} of ${total} are shown: --limit shows more. ` : '';
+    const more =
+      all.length > letters.length ? `${letters.length} of ${all.length} are shown: --limit shows more. ` : '';
     say(`${more}hermod dead show, again or drop LETTER goes on.`);
   });
 }
@@ -90,7 +111,7 @@ function view(letter: Letter, { reveal }: DeadOptions) {
 }
 
 function show(key: string, options: DeadOptions): Promise<void> {
-  return open(options, MOST_LETTERS, async (letters) => {
+  return open(options, async (letters) => {
     const letter = pick(letters, key);
     if (options.json) return sayJson(view(letter, options));
     const { kind, at, queue, reason, fault, envelopes, body } = letter;
@@ -111,28 +132,27 @@ function show(key: string, options: DeadOptions): Promise<void> {
 
 function again(key: string | undefined, options: DeadOptions): Promise<void> {
   if ((key === undefined) === !options.all) throw usageFault('name one letter, or --all');
-  return open(options, MOST_LETTERS, (letters) =>
-    withBus(options, async (bus) => {
-      const chosen = key === undefined ? letters : [pick(letters, key)];
-      const able = chosen.filter(({ fault }) => !fault);
-      const [unable] = chosen.filter(({ fault }) => fault);
-      if (key !== undefined && unable) throw new Fault(`${unable.key} cannot be sent again: ${unable.fault}`);
-      const late = able.filter(({ envelopes }) =>
-        envelopes.some((e) => 'expiry' in e && Number(e.expiry) <= Date.now()),
-      );
-      const ends = await Promise.allSettled(able.map((letter) => sendAgain(bus, letter)));
-      const sent = ends.filter(({ status }) => status === 'fulfilled').length;
-      if (options.json) sayJson({ sent, left: chosen.length - sent });
-      else say(`${count(sent, 'letter')} sent again`);
-      if (late.length > 0)
-        warn(`hermod: warning: the validity of ${late.length} of them is over: the router ends those as expired`);
-      const failed = ends.find((end) => end.status === 'rejected');
-      if (failed) throw failed.reason;
-      if (unable)
-        throw new Fault(`${chosen.length - sent} cannot be sent again, such as ${unable.key}: ${unable.fault}`);
-    }),
-  );
+  return open(options, async (letters, bus) => {
+    const chosen = key === undefined ? letters : [pick(letters, key)];
+    const able = chosen.filter(({ fault }) => !fault);
+    const [unable] = chosen.filter(({ fault }) => fault);
+    if (key !== undefined && unable) throw new Fault(`${unable.key} cannot be sent again: ${unable.fault}`);
+    const ends = await Promise.allSettled(able.map((letter) => sendAgain(bus, letter)));
+    const sent = able.filter((_letter, i) => ends[i]!.status === 'fulfilled');
+    const left = chosen.length - sent.length;
+    if (options.json) sayJson({ sent: sent.length, left });
+    else say(`${count(sent.length, 'letter')} sent again`);
+    const late = sent.filter(isLate).length;
+    if (late > 0)
+      warn(`hermod: warning: ${count(late, 'letter')} after the end of its validity: it will end as expired`);
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw new Fault(`${left} not sent again, they stay dead letters: ${reasonOf(failed.reason)}`);
+    if (unable) throw new Fault(`${left} cannot be sent again, such as ${unable.key}: ${unable.fault}`);
+  });
 }
+
+const isLate = ({ kind, envelopes }: Letter) =>
+  kind === 'message' && envelopes.some((envelope) => envelope.type === 'sms' && envelope.expiry <= Date.now());
 
 /** Confirmed first, removed then: a crash between the two leaves it twice, never gone. */
 async function sendAgain(bus: Bus, { kind, envelopes, remove }: Letter): Promise<void> {
@@ -143,18 +163,19 @@ async function sendAgain(bus: Bus, { kind, envelopes, remove }: Letter): Promise
   remove();
 }
 
-function drop(key: string, options: DeadOptions): Promise<void> {
-  return open(options, MOST_LETTERS, async (letters) => {
-    const letter = pick(letters, key);
-    const { kind, queue, reason, envelopes } = letter;
-    if (!options.yes && !(await confirm(`Drop ${letter.key}, a ${kind} from ${queue} (${reason}), for good?`)))
+async function drop(key: string, options: DeadOptions): Promise<void> {
+  if (!options.yes) {
+    // Asked between two readings, so that nobody waits for the answer.
+    const letter = await open(options, async (letters) => pick(letters, key));
+    const { kind, queue, reason } = letter;
+    if (!(await confirm(`Drop ${letter.key}, a ${kind} from ${queue} (${reason}), for good?`)))
       throw new Fault('not dropped');
-    const messages = kind === 'message' ? envelopes.filter((envelope) => envelope.type === 'sms') : [];
-    if (messages.length > 0) {
-      await withBus(options, async (bus) => {
-        for (const { to, envelope } of messages.map((message) => givenUp(message, Date.now())))
-          await bus.publish(to, [envelope], { withinMs: PUBLISH_WITHIN_MS });
-      });
+  }
+  await open(options, async (letters, bus) => {
+    const letter = pick(letters, key);
+    for (const envelope of letter.kind === 'message' ? letter.envelopes : []) {
+      const end = givenUp(envelope as Sms, Date.now());
+      await bus.publish(end.to, [end.envelope], { withinMs: PUBLISH_WITHIN_MS });
     }
     letter.remove();
     if (options.json) sayJson({ dropped: letter.key });

@@ -24,7 +24,8 @@ function commandLine(): Command {
     .addHelpText(
       'after',
       `
-The broker is the one in AMQP_URL, else that of the gateway which runs with this configuration on this machine.
+The broker is the one in AMQP_URL, else that of the gateway which runs with this
+configuration on this machine.
 Exit codes: 0 fine, 1 a fault, 2 wrong usage, 3 not found.
 
 Example:
@@ -45,9 +46,11 @@ function exitCodeOf(error: unknown): number {
 
 // `hermod find … | head` ends the reader first.
 process.stdout.on('error', () => process.exit(EXIT.fine));
+let exitCode: number = EXIT.fine;
 try {
   await commandLine().parseAsync();
-  process.exit(EXIT.fine);
 } catch (error) {
-  process.exit(exitCodeOf(error));
+  exitCode = exitCodeOf(error);
 }
+// Ending while a pipe still takes what was written would cut it off.
+process.stdout.write('', () => process.exit(exitCode));

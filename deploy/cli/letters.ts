@@ -1,6 +1,6 @@
 // Dead letters as the command line handles them: read without taking them, what may be shown, and how one goes on.
 import { createHash } from 'node:crypto';
-import type { Channel, GetMessage } from 'amqplib';
+import type { Channel, ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
 import type { Line } from '#shared/bus/line.ts';
 import { checkEnvelope, type Envelope, VERSION } from '#shared/messages/envelope.ts';
@@ -37,52 +37,69 @@ export type Letter = {
   remove(): void;
 };
 
-/** No more are read of one kind. */
+/** No more are read of one kind: at 3 KB each, 30 MB. */
 export const MOST_LETTERS = 10_000;
 const KEY_LENGTH = 8;
+const RECEIVE_WITHIN_MS = 10_000;
 const RAW = 'not a JSON list';
 
 /** As bus/dead.ts writes it. */
 const wrapper = z.looseObject({ at: z.int(), queue: z.string(), reason: z.string(), body: z.unknown() });
 
 /**
- * Reads up to `limit` letters of each kind, the oldest first, and gives them to `work`, with how many there are. Those
- * that `work` does not remove return to their places when it ends.
+ * Reads up to 10,000 letters of each kind and gives them to `work`, the oldest first. Those that `work` does not remove
+ * return when it ends. All are read, even to show some: what returns stands behind what was never read, so a part
+ * would be another part each time.
  */
 export async function withLetters<T>(
   line: Line,
   kinds: readonly DeadKind[],
-  limit: number,
-  work: (letters: Letter[], total: number) => Promise<T>,
+  work: (letters: Letter[]) => Promise<T>,
 ): Promise<T> {
   let channel: Channel | undefined;
   await line.onUp(async (model) => {
     channel = await model.createChannel();
     channel.on('error', () => {});
+    await channel.prefetch(MOST_LETTERS);
   });
+  const open = channel!;
   try {
     const letters: Letter[] = [];
-    let total = 0;
     for (const kind of kinds) {
-      const { messageCount } = await channel!.checkQueue(deadQueue(kind));
-      total += messageCount;
+      const { messageCount } = await open.checkQueue(deadQueue(kind));
       // What is put aside while we read is for the next time: sending again must come to an end.
-      for (let i = Math.min(messageCount, limit); i > 0; i--) {
-        const message = await channel!.get(deadQueue(kind));
-        if (!message) break;
-        letters.push(read(kind, message, () => channel!.ack(message)));
-      }
+      const messages = await receive(open, deadQueue(kind), Math.min(messageCount, MOST_LETTERS));
+      letters.push(...messages.map((message) => read(kind, message, () => open.ack(message))));
     }
-    return await work(letters, total);
+    return await work(letters.sort((a, b) => a.at - b.at));
   } catch (error) {
     if (!/404/.test(reasonOf(error))) throw error;
     throw new Fault('this broker has no queues for dead letters: run `hermod setup` first');
   } finally {
-    await channel!.close().catch(() => {});
+    await open.close().catch(() => {});
   }
 }
 
-function read(kind: DeadKind, { content, properties }: GetMessage, remove: () => void): Letter {
+/** `wanted` messages of a queue, all of them: fewer would look as if the rest were gone. */
+async function receive(channel: Channel, queue: string, wanted: number): Promise<ConsumeMessage[]> {
+  if (wanted === 0) return [];
+  const messages: ConsumeMessage[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const tooSlow = () => reject(new Fault('the dead letters do not come: does someone else read them? Try again'));
+    const timer = setTimeout(tooSlow, RECEIVE_WITHIN_MS);
+    const take = (message: ConsumeMessage | null) => {
+      if (message && messages.length < wanted) messages.push(message);
+      if (messages.length < wanted) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    channel.consume(queue, take, { consumerTag: queue }).catch(reject);
+  });
+  await channel.cancel(queue);
+  return messages;
+}
+
+function read(kind: DeadKind, { content, properties }: ConsumeMessage, remove: () => void): Letter {
   const text = content.toString();
   const key = createHash('sha256').update(content).digest('hex').slice(0, KEY_LENGTH);
   const value = parse(text);

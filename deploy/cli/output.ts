@@ -5,8 +5,8 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 type Colour = 'green' | 'red' | 'yellow' | 'dim';
 
 const MOST_COLUMNS = 100;
-/** Everything that a terminal could obey, except the colours that `paint` makes. */
-const STEERING = /\x1b\[\d+m|[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+/** Everything that a terminal could obey; the first part, which is left in, matches the colours that `paint` makes. */
+const STEERING = /\x1b\[(?:2|22|3[123]|39)m|[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
 
 /** One line on stdout. Control characters in it, line ends included, become `·`. */
 export function say(line = ''): void {
@@ -18,7 +18,7 @@ export function warn(line: string): void {
   process.stderr.write(`${harmless(line)}\n`);
 }
 
-const harmless = (text: string) => text.replaceAll(STEERING, (found) => (found.length > 1 ? found : '·'));
+export const harmless = (text: string) => text.replaceAll(STEERING, (found) => (found.length > 1 ? found : '·'));
 
 /** JSON on stdout. C1 controls, which JSON allows and terminals obey, are written as escapes. */
 export function sayJson(value: unknown): void {

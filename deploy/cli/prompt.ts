@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { Fault, usageFault } from './fault.ts';
+import { harmless } from './output.ts';
 
 const MOST_OCTETS = 64 * 1_024;
 
@@ -13,7 +14,7 @@ export async function readSecret(question: string): Promise<string> {
 /** Only a person at a terminal can agree. */
 export async function confirm(question: string): Promise<boolean> {
   if (!process.stdin.isTTY) throw usageFault('this needs a yes: run it at a terminal, or with --yes');
-  return /^y(es)?$/i.test((await readTyped(`${question} [y/N] `, true)).trim());
+  return /^y(es)?$/i.test((await readTyped(`${harmless(question)} [y/N] `, true)).trim());
 }
 
 async function readTyped(question: string, echo: boolean): Promise<string> {

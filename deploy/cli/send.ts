@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Loaded, loadConfig } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { Fault, usageFault } from './fault.ts';
+import { Fault, notFound, usageFault } from './fault.ts';
 import { configFile, findConfig, type Options, optionsOf, wholeNumber } from './gateway.ts';
 import { eventsOf, type Story } from './messages.ts';
 import { say, sayJson, warn } from './output.ts';
@@ -45,8 +45,8 @@ export function addSend(program: Command): void {
     .addHelpText(
       'after',
       `
-The client's password comes from HERMOD_PASSWORD, else from the configuration when it stands there in plain text, else
-it is asked for.
+The client's password comes from HERMOD_PASSWORD, else from the configuration when
+it stands there in plain text, else it is asked for.
 
 Example:
   hermod send --to +447700900123 --text 'Your code is 123456' --receipt --wait`,
@@ -105,7 +105,7 @@ async function accountOf(options: SendOptions): Promise<Account> {
   const client = options.client ?? (names.length === 1 ? names[0]! : undefined);
   if (!client) throw usageFault(`--client: which of ${names.join(', ') || 'none'} in ${file}?`);
   const known = config.clients[client];
-  if (!known) throw usageFault(`there is no client ${client} in ${file}: ${names.join(', ') || 'it has none'}`);
+  if (!known) throw notFound(`there is no client ${client} in ${file}: ${names.join(', ') || 'it has none'}`);
   if (given) return { client, password: given };
   if (!known.password.startsWith('scrypt$')) return { client, password: known.password };
   if (!process.stdin.isTTY)

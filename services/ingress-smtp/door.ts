@@ -37,7 +37,6 @@ export type DoorOptions = {
   /** Gives the text of the 250; rejects with Refused. */
   take: (arrived: Arrived) => Promise<string>;
 };
-export type Door = { port: number; stop(): Promise<void> };
 
 type Done = (error?: Error | null) => void;
 
@@ -71,7 +70,6 @@ export class MailDoor {
       authMethods: ['PLAIN', 'LOGIN'],
       disabledCommands: [...NEVER, 'AUTH', 'STARTTLS'],
       disableReverseLookup: true,
-      hideSMTPUTF8: false,
       size: listener.maxSize,
       rejectOversized: true,
       maxClients: listener.maxConnections,
@@ -118,12 +116,13 @@ export class MailDoor {
   }
 
   #answer(session: SMTPServerSession, done: Done, check: () => void): void {
+    let refusal: Refused | undefined;
     try {
       check();
-      done();
     } catch (error) {
-      done(this.#refusal(session, error));
+      refusal = this.#refusal(session, error);
     }
+    done(refusal);
   }
 
   /** Notes a refusal and makes it smtp-server's; anything else is a fault of this program, and temporary. */
@@ -152,7 +151,7 @@ export class MailDoor {
       listener.auth !== 'off' &&
       Object.entries(config.clients).some(([name, client]) => this.#credentials.allows({ name, client }, address));
     if (!mayLogIn && this.#rulesFor(session).length === 0) {
-      throw new Refused(554, '5.7.1', 'this address is in no mail rule’s networks', 'network');
+      throw new Refused(554, '5.7.1', 'no mail rule is open to this address', 'network');
     }
     this.#allowCommands(session);
   }
@@ -165,13 +164,9 @@ export class MailDoor {
     session.disabledCommands = off;
   }
 
-  async #login(
-    { username = '', password = '' }: SMTPServerAuthentication,
-    session: SMTPServerSession,
-  ): Promise<Verified> {
-    const { remoteAddress } = session;
-    const verified = await this.#credentials.verify(username, password);
-    if (verified && this.#credentials.allows(verified, remoteAddress)) return verified;
+  async #login({ username, password }: SMTPServerAuthentication, session: SMTPServerSession): Promise<Verified> {
+    const verified = await this.#credentials.verify(username ?? '', password ?? '');
+    if (verified && this.#credentials.allows(verified, session.remoteAddress)) return verified;
     const state = this.#sessions.get(session.id);
     const last = state === undefined || ++state.failed >= LIMITS.logins;
     const detail = 'the name or password is wrong';
@@ -206,28 +201,36 @@ export class MailDoor {
 
   /** Holds at most the allowed size, whatever comes. */
   async #data(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
-    const { address } = { address: session.remoteAddress };
+    const { remoteAddress: address } = session;
+    // smtp-server empties the envelope as soon as it has our answer.
     const { mailFrom, rcptTo } = session.envelope;
     const envelope = {
       from: mailFrom ? mailFrom.address : '',
       recipients: rcptTo.map((recipient) => recipient.address),
     };
     const rules = this.#rulesFor(session);
-    let chunks: Buffer[] = [];
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      if (stream.sizeExceeded) chunks = [];
-      else chunks.push(chunk);
-    }
-    if (stream.sizeExceeded) {
-      throw new Refused(552, '5.3.4', `a mail has at most ${this.#options.listener.maxSize} octets here`, 'size');
-    }
+    const octets = await this.#receive(stream);
     const state = this.#sessions.get(session.id);
     if (state) state.taking = true;
     try {
-      return await this.#options.take({ octets: Buffer.concat(chunks), envelope, address, rules });
+      return await this.#options.take({ octets, envelope, address, rules });
     } finally {
       if (state) state.taking = false;
     }
+  }
+
+  async #receive(stream: SMTPServerDataStream): Promise<Buffer> {
+    let chunks: Buffer[] = [];
+    try {
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        if (stream.sizeExceeded) chunks = [];
+        else chunks.push(chunk);
+      }
+    } catch {
+      throw new Refused(451, '4.4.2', 'the connection was lost before the end of the mail', 'connection');
+    }
+    if (!stream.sizeExceeded) return Buffer.concat(chunks);
+    throw new Refused(552, '5.3.4', `a mail has at most ${this.#options.listener.maxSize} octets here`, 'size');
   }
 
   /** The rules that this session may use: those of the client that logged in, or those open to its network. */

@@ -23,6 +23,8 @@ export class Unreadable extends Error {
 const MOST_PARTS = 100;
 const MOST_HEADER = 64 * 1_024;
 const MOST_HTML_DEPTH = 100;
+/** Put by html-to-text where it leaves something out: no text has this noncharacter. */
+const LEFT_OUT = '\uffff';
 
 const PARSER = {
   skipHtmlToText: true,
@@ -35,7 +37,7 @@ const PARSER = {
 /** Lines stay as long as they are: a text that was wrapped would arrive so on the handset. */
 const HTML = {
   wordwrap: false,
-  limits: { maxDepth: MOST_HTML_DEPTH },
+  limits: { maxDepth: MOST_HTML_DEPTH, ellipsis: LEFT_OUT },
   selectors: [
     { selector: 'a', options: { ignoreHref: true } },
     { selector: 'img', format: 'skip' },
@@ -68,9 +70,12 @@ export async function readMail(octets: Buffer): Promise<Mail> {
 function textOf({ text, html }: ParsedMail): string {
   if (text?.trim()) return text;
   if (!html) return text ?? '';
+  let converted: string;
   try {
-    return convert(html, HTML);
+    converted = convert(html, HTML);
   } catch {
     throw new Unreadable('its HTML cannot be turned into text');
   }
+  if (converted.includes(LEFT_OUT)) throw new Unreadable(`its HTML is nested more than ${MOST_HTML_DEPTH} deep`);
+  return converted;
 }

@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { type Mail, Unreadable } from './mail.ts';
 
-const READ_WITHIN_MS = 5_000;
+const READ_WITHIN_MS = 3_000;
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 export type Reader = {

@@ -1,4 +1,4 @@
-// A refusal as SMTP says it: RFC 5321 reply code, RFC 3463 status, and words for the person who must act.
+// A refusal as SMTP says it: RFC 5321 reply code, RFC 3463 status, and words for the person who must act, in ASCII.
 const MOST_TEXT = 400;
 
 export class Refused extends Error {
@@ -13,7 +13,7 @@ export class Refused extends Error {
   readonly fields: string[] | undefined;
 
   constructor(responseCode: number, status: string, detail: string, reason: string, fields?: string[]) {
-    super(`${status} ${detail}`.slice(0, MOST_TEXT));
+    super(`${status} ${detail}`.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, MOST_TEXT));
     this.responseCode = responseCode;
     this.reason = reason;
     this.detail = detail;

@@ -48,6 +48,12 @@ export function judge(rule: MailRule, envelope: Envelope, content: Content, coun
   const no = (reason: string): Verdict => ({ rule, fields, takes: false, reason });
   if (content.text.length > MOST_TEXT) return no(`the mail's text is over ${MOST_TEXT} characters`);
   const { from, to, subject, body } = rule.when;
+  const perRecipient: Fields[] = [];
+  for (const recipient of envelope.recipients) {
+    const found = to ? match(to, recipient) : {};
+    if (!found) return no('`to` does not match every recipient');
+    perRecipient.push(found);
+  }
   for (const [name, pattern, value] of [
     ['from', from, envelope.from],
     ['subject', subject, content.subject],
@@ -64,19 +70,32 @@ export function judge(rule: MailRule, envelope: Envelope, content: Content, coun
     Object.assign(fields, found);
   }
   const parts: Part[] = [];
-  for (const recipient of envelope.recipients) {
-    const own = to ? match(to, recipient) : {};
-    if (!own) return no('`to` does not match every recipient');
+  for (const own of perRecipient) {
     Object.assign(fields, own);
-    const empty = [...fieldsOf(rule.number), ...fieldsOf(rule.text)].find((field) => !fields[field]);
-    if (empty) return no(`the field ${empty} is empty`);
-    const text = fill(rule.text, fields);
-    if (text.includes(REPLACEMENT)) return no('the text has octets that do not fit its character set');
-    const numbers = numbersOf(rule, fields, countryOf);
-    if (!numbers.ok) return no(`the number: ${numbers.reason}`);
-    add(parts, text, numbers.numbers);
+    const reason = addTo(parts, rule, fields, countryOf);
+    if (reason) return no(reason);
   }
   return { rule, fields, takes: true, parts };
+}
+
+/** Fills in the templates for one recipient; the reason when that gives no SMS. */
+function addTo(parts: Part[], rule: MailRule, fields: Fields, countryOf: CountryOf): string | undefined {
+  const empty = [...fieldsOf(rule.number), ...fieldsOf(rule.text)].find((field) => !fields[field]);
+  if (empty) return `the field ${empty} is empty`;
+  const text = fill(rule.text, fields);
+  if (text.includes(REPLACEMENT)) return 'the text has octets that do not fit its character set';
+  const numbers = numbersOf(rule, fields, countryOf);
+  if (!numbers.ok) return `the number: ${numbers.reason}`;
+  let part = parts.find((one) => one.text === text);
+  if (!part) {
+    part = { text, recipients: [] };
+    parts.push(part);
+  }
+  for (const number of numbers.numbers) {
+    // Several recipients of a mail can stand for the same number: it gets one SMS.
+    if (!part.recipients.some(({ e164 }) => e164 === number.e164)) part.recipients.push(number);
+  }
+  return undefined;
 }
 
 /** The named groups of the first match, '' for a group that took no part; undefined without a match. */
@@ -90,16 +109,4 @@ function numbersOf(rule: MailRule, fields: Fields, countryOf: CountryOf) {
   const country = countryOf(rule.client);
   // A blank before the number is the mail's layout here, not a plus as in a query string.
   return parseRecipients(fill(rule.number, fields).trim(), country ? { defaultCountry: country } : {});
-}
-
-/** Several recipients of a mail can stand for the same number: it gets one SMS. */
-function add(parts: Part[], text: string, numbers: readonly Recipient[]): void {
-  let part = parts.find((one) => one.text === text);
-  if (!part) {
-    part = { text, recipients: [] };
-    parts.push(part);
-  }
-  for (const number of numbers) {
-    if (!part.recipients.some(({ e164 }) => e164 === number.e164)) part.recipients.push(number);
-  }
 }

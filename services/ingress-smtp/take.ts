@@ -30,7 +30,11 @@ export async function take(arrived: Arrived, means: Means): Promise<string> {
   if (fault) throw new Refused(554, '5.6.0', `this is not a mail as RFC 5321 wants it: ${fault}`, 'octets');
   const mail = await read(arrived.octets, means.reader);
   const verdict = firstThatTakes(arrived, mail, means);
-  const messages = messagesOf(verdict, arrived.address, means);
+  const messages = messagesOf(verdict, arrived.address, means.clients);
+  if (!Array.isArray(messages)) {
+    const { rule, fields } = verdict;
+    throw new Refused(550, '5.7.1', `${rule.name}: ${messages.refused}`, 'limit', Object.keys(fields));
+  }
   return mail.messageId
     ? once(messages, mail.messageId, arrived.address, means)
     : all(messages, arrived.address, means);
@@ -46,7 +50,7 @@ async function read(octets: Buffer, reader: Reader): Promise<Mail> {
   }
 }
 
-type Taking = Extract<Verdict, { takes: true }>;
+export type Taking = Extract<Verdict, { takes: true }>;
 
 function firstThatTakes({ rules, envelope }: Arrived, mail: Mail, { clients }: Means): Taking {
   const reasons: string[] = [];
@@ -60,20 +64,25 @@ function firstThatTakes({ rules, envelope }: Arrived, mail: Mail, { clients }: M
   throw new Refused(550, '5.7.1', `no mail rule takes this mail: ${reasons.join('; ')}`, 'rule', [...fields]);
 }
 
-function messagesOf({ rule, parts, fields }: Taking, address: string, { clients }: Means): Sms[] {
+/** The messages of a mail that a rule takes, or which of the client's limits it passes. */
+export function messagesOf(
+  { rule, parts }: Taking,
+  address: string,
+  clients: Config['clients'],
+): Sms[] | { refused: string } {
   const client = clients[rule.client]!;
   const verified: Verified = { name: rule.client, client: { ...client, validity: rule.validity ?? client.validity } };
-  const refused = (why: string) => new Refused(550, '5.7.1', `${rule.name}: ${why}`, 'limit', Object.keys(fields));
   const from = rule.sender ?? client.sender!;
   const now = Date.now();
   const messages: Sms[] = [];
   for (const { recipients, text } of parts) {
     const prepared = prepare({ door: 'smtp', address, recipients, from, text }, verified, now);
-    if (!Array.isArray(prepared)) throw refused(prepared.refused);
+    if (!Array.isArray(prepared)) return prepared;
     messages.push(...prepared);
   }
-  if (messages.length > client.maxRecipients) throw refused(`more than ${client.maxRecipients} recipients`);
-  return messages;
+  return messages.length > client.maxRecipients
+    ? { refused: `more than ${client.maxRecipients} recipients` }
+    : messages;
 }
 
 async function all(messages: readonly Sms[], address: string, { bus, log }: Means): Promise<string> {

@@ -85,6 +85,7 @@ const messageOf = (row: Row) => ({
   final: row.final === 1,
   provider: row.provider,
   reason: row.reason,
+  untold: row.untold,
 });
 
 const attemptOf = (row: Row) => ({

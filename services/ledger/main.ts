@@ -7,11 +7,13 @@ import { metrics } from '#shared/telemetry/metrics.ts';
 import { LEDGER, LEDGER_RPC, NOTIFIER, toQueue } from '#shared/topology.ts';
 import { openAnswers } from './answers.ts';
 import { openDatabase } from './database.ts';
-import { openRecorder } from './record.ts';
+import { openRecorder, withoutText } from './record.ts';
 import { openWriter } from './writer.ts';
 
 /** Messages and reports held at once: four transactions' worth. */
 const HOLD = 2_000;
+/** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
+const CALLBACKS_IN_BATCH = 16;
 const DUE_EVERY_MS = 1_000;
 const DUE_AT_ONCE = 1_000;
 const NEWS_EVERY_MS = 2_000;
@@ -21,7 +23,13 @@ export const ledger: Service = {
   async start({ config, dir, bus, log }: Context) {
     const db = openDatabase(resolve(dir, config.ledger.file));
     const accountOf = (provider: string) => config.providers[provider]?.systemId ?? '';
-    const recorder = openRecorder(db, accountOf, (state) => metrics.final.inc({ state }));
+    const recorder = openRecorder(db, {
+      accountOf,
+      retries: config.callbacks.retries,
+      giveUpAfter: config.callbacks.giveUpAfter,
+      onFinal: (state) => metrics.final.inc({ state }),
+      onUntold: (callback, reason) => void putAside(callback, reason),
+    });
     const writer = openWriter(db, recorder, log);
     const announce = (providers: string[]) => bus.announce({ kind: 'paused', providers });
     const answers = openAnswers(db, announce);
@@ -31,9 +39,23 @@ export const ledger: Service = {
       const fresh = callbacks.filter(({ callback }) => !underWay.has(callback));
       if (fresh.length === 0) return;
       for (const { callback } of fresh) underWay.add(callback);
-      await Promise.all(fresh.map((item) => bus.publish(toQueue(NOTIFIER), [item])));
-      await writer.published(fresh);
+      await Promise.all(
+        fresh.map((item) => bus.publish(toQueue(NOTIFIER), [item], { mostInBatch: CALLBACKS_IN_BATCH })),
+      );
+      await writer.run(() => recorder.published(fresh));
       for (const { callback } of fresh) underWay.delete(callback);
+    };
+
+    const leaving = new Set<number>();
+    const putAside = async (callback: Callback, untold: string) => {
+      if (leaving.has(callback.callback)) return;
+      leaving.add(callback.callback);
+      const values = { ...callback.values, text: withoutText(callback.values.text) };
+      const body = { ...callback, values, untold };
+      await bus.putAside('callback', { queue: NOTIFIER, reason: 'the client was not told', body });
+      const next = await writer.run(() => recorder.dropped(callback, Date.now()));
+      leaving.delete(callback.callback);
+      await tell(next);
     };
 
     const consumer = await bus.consume(LEDGER, { hold: HOLD, dead: 'report' }, (batch) =>

@@ -1,30 +1,28 @@
 // Writes one envelope into the database: the message's row, its attempts, its state, and what is owed to the client.
 // Order is not promised: a report makes a stub, the message fills it in and issues what is owed by then. Everything here
 // can be repeated without effect, since the bus delivers at least once. Runs inside the caller's transaction.
-import { type Callback, callback as callbackSchema } from '#shared/messages/callback.ts';
-import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
+import type { Callback } from '#shared/messages/callback.ts';
+import type { Envelope } from '#shared/messages/envelope.ts';
 import { type FinalState, type ReportOf, report as reportSchema } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { kannelType } from '#shared/sms/receipt.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import type { Database, Row } from './database.ts';
 import { idForms } from './match.ts';
-import { type Owed, refusalText, typeOwed } from './owed.ts';
+import { type Outbox, type OutboxOptions, openOutbox } from './outbox.ts';
+import { endText, type Owed, refusalText } from './owed.ts';
 
-export type Recorder = {
+export type Recorder = Pick<Outbox, 'due' | 'published' | 'dropped'> & {
   /** Returns callbacks that may go out now: the first of their message, already in the outbox. */
   record(envelope: Envelope, now: number): Callback[];
-  /** Callbacks that are due again: a second or later try, or left over from before a restart. */
-  due(now: number, limit: number): Callback[];
-  published(callbacks: readonly Callback[]): void;
 };
 
-/** Kannel's receipts name the account of the provider (%o). */
+/** `onFinal` hears of each message's final state. */
 export function openRecorder(
   db: Database,
-  accountOf: (provider: string) => string,
-  onFinal: (state: string) => void,
+  { onFinal, ...options }: OutboxOptions & { onFinal(state: string): void },
 ): Recorder {
+  const outbox = openOutbox(db, options);
   const sql = {
     stub: db.statement('insert into message (id, state_at) values ($1, $2) on conflict (id) do nothing'),
     accept:
@@ -45,20 +43,11 @@ export function openRecorder(
       'select * from attempt where provider = $1 and provider_id = $2 order by id desc limit 20',
     ),
     receipt: db.statement(`update attempt set receipt_state = $1, receipt_at = $2, receipt_stat = $3, receipt_error = $4
-      where id = $5 and (receipt_state is null or receipt_state = 'buffered')`),
+      where id = $5 and (receipt_state is null or (receipt_state = 'buffered' and (receipt_state <> $6 or receipt_at < $7)))`),
     keep: db.statement('insert into unmatched_receipt (provider, provider_id, at, body) values ($1, $2, $3, $4)'),
     keptCount: db.statement('select count(*) as n from unmatched_receipt'),
     kept: db.statement('select id, body from unmatched_receipt where provider = $1 and provider_id = $2 order by id'),
     drop: db.statement('delete from unmatched_receipt where id = $1'),
-    owe: db.statement('insert into outbox (message_id, due_at, first_at, body) values ($1, $2, $3, $4)'),
-    before: db.statement('select 1 from outbox where message_id = $1 and id < $2 limit 1'),
-    row: db.statement('select * from outbox where id = $1'),
-    done: db.statement('delete from outbox where id = $1'),
-    again: db.statement('update outbox set tries = tries + 1, published = 0, due_at = $1 where id = $2'),
-    first: db.statement('select * from outbox where message_id = $1 order by id limit 1'),
-    sent: db.statement('update outbox set published = 1 where id = $1'),
-    due: db.statement(`select * from outbox o where published = 0 and due_at <= $1
-      and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id) order by due_at limit $2`),
   };
 
   // Looking for a receipt that came first, in all its forms, is only worth it when there are such receipts.
@@ -77,7 +66,7 @@ export function openRecorder(
       case 'receipt':
         return received(envelope, now);
       case 'told':
-        return told(envelope, now);
+        return outbox.told(envelope, now);
       case 'lease':
         return [];
     }
@@ -103,13 +92,14 @@ export function openRecorder(
       dlrUrl ?? '',
       before ? (before.state_at as number) : at,
     );
-    if (!before || !dlrUrl) return [];
+    if (!before) return [];
     // Reports were faster: issue what they would have.
     const message = sql.message.get(id)!;
-    return sql.attempts
-      .all(id)
-      .flatMap((attempt) => owedByAttempt(message, attempt, now))
-      .concat(owedByEnd(message, now));
+    const taken = sql.attempts.all(id).filter(({ outcome }) => outcome === 'submitted');
+    const parts = taken.map((row) => ({ provider: `${row.provider}`, providerId: `${row.provider_id}` }));
+    const follows = parts[0] ? owedByAnswer(message, { ...parts[0], at: Number(taken[0]!.at) }, now) : [];
+    for (const part of parts) follows.push(...receivedBefore(part, now));
+    return follows.concat(owedByEnd(message, now));
   }
 
   function submitted(report: ReportOf<'submitted'>, now: number): Callback[] {
@@ -134,14 +124,18 @@ export function openRecorder(
     const message = sql.message.get(id)!;
     const waits = parts.some((part) => part.receipt);
     if (!message.final) setState(message, waits ? 'submitted' : 'sent', !waits, at, provider, '');
-    const follows = owe(message, { type: 8, text: 'ACK/', provider, providerId: parts[0]?.providerId ?? '' }, now);
-    if (kept > 0) for (const part of parts) follows.push(...receivedBefore(provider, part.providerId, now));
+    if (!message.known) return [];
+    // One ACK for a message, however many hand-overs succeeded.
+    const { providerId } = parts[0]!;
+    const follows = message.state === 'accepted' ? owedByAnswer(message, { provider, providerId, at }, now) : [];
+    for (const part of parts) follows.push(...receivedBefore({ provider, providerId: part.providerId }, now));
     return follows;
   }
 
-  function receivedBefore(provider: string, providerId: string, now: number): Callback[] {
+  /** Receipts that came before the message and the answer to its submit. */
+  function receivedBefore({ provider, providerId }: Pick<Owed, 'provider' | 'providerId'>, now: number): Callback[] {
     const follows: Callback[] = [];
-    for (const form of idForms(providerId)) {
+    for (const form of kept > 0 ? idForms(providerId) : []) {
       for (const { id, body } of sql.kept.all(provider, form)) {
         sql.drop.run(id as number);
         kept--;
@@ -160,24 +154,10 @@ export function openRecorder(
   function ended(report: ReportOf<'final'>, now: number): Callback[] {
     const { id, handover, at, provider, state, reason, code } = report;
     sql.stub.run(id, at);
-    if (provider)
-      sql.attempt.run(
-        id,
-        handover,
-        0,
-        at,
-        provider,
-        null,
-        state,
-        code === undefined ? reason : refusalText(code, reason),
-        0,
-      );
+    const words = code === undefined ? reason : refusalText(code, reason);
+    if (provider) sql.attempt.run(id, handover, 0, at, provider, null, state, words, 0);
     const message = sql.message.get(id)!;
-    if (
-      message.final ||
-      !setState(message, state, true, at, provider ?? '', code === undefined ? reason : refusalText(code, reason))
-    )
-      return [];
+    if (message.final || !setState(message, state, true, at, provider ?? '', words)) return [];
     return owedByEnd(sql.message.get(id)!, now);
   }
 
@@ -200,21 +180,26 @@ export function openRecorder(
       receipt.stat,
       receipt.error ?? null,
       attempt.id as number,
+      receipt.state,
+      receipt.at,
     );
-    if (changes === 0) return [];
     const message = sql.message.get(attempt.message_id as string)!;
+    if (changes === 0 || message.final) return [];
     const owed: Owed = {
       type: kannelType(receipt.state),
+      at: receipt.at,
       text: receipt.raw,
       provider: receipt.provider,
-      providerId: receipt.providerId,
+      // In the form of the submit_sm_resp, by which the client knows it from the first callback.
+      providerId: attempt.provider_id as string,
+      ...(receipt.error === undefined ? {} : { error: receipt.error }),
     };
-    if (receipt.state === 'buffered') return owe(message, owed, now);
+    if (receipt.state === 'buffered') return outbox.owe(message, owed, now);
     const state = stateByReceipts(sql.attempts.all(message.id as string), attempt.handover as number);
-    if (!state || message.final) return [];
+    if (!state) return [];
     const reason = state === 'delivered' ? '' : `receipt: ${receipt.stat}${receipt.error ? ` ${receipt.error}` : ''}`;
     setState(message, state, true, receipt.at, receipt.provider, reason);
-    return owe(message, owed, now);
+    return outbox.owe(message, owed, now);
   }
 
   /** The newest attempt with this provider's id, in the exact form first, whose recipient agrees. */
@@ -225,19 +210,6 @@ export function openRecorder(
       }
     }
     return undefined;
-  }
-
-  function told({ callback, ok, at }: ReportOf<'told'>, now: number): Callback[] {
-    const row = sql.row.get(callback);
-    if (!row) return [];
-    const next = nextTry(row, at);
-    if (!ok && next !== undefined) {
-      sql.again.run(next, callback);
-      return [];
-    }
-    sql.done.run(callback);
-    const first = sql.first.get(row.message_id as string);
-    return first && !first.published && (first.due_at as number) <= now ? [callbackOf(first)] : [];
   }
 
   function setState(
@@ -254,70 +226,20 @@ export function openRecorder(
   }
 
   // ── what is owed ──
-  function owedByAttempt(message: Row, attempt: Row, now: number): Callback[] {
-    if (attempt.outcome !== 'submitted') return [];
-    const at = { provider: attempt.provider as string, providerId: attempt.provider_id as string };
-    const follows = attempt.part === 1 ? owe(message, { type: 8, text: 'ACK/', ...at }, now) : [];
-    const { receipt_state: state, receipt_stat: stat, receipt_error: error } = attempt;
-    if (!state) return follows;
-    const text = `id:${at.providerId} stat:${stat} err:${error ?? '000'}`;
-    return [...follows, ...owe(message, { type: kannelType(state as never), text, ...at }, now)];
+  /** The provider took it. */
+  function owedByAnswer(message: Row, answer: Pick<Owed, 'provider' | 'providerId' | 'at'>, now: number): Callback[] {
+    return outbox.owe(message, { ...answer, type: 8, text: 'ACK/' }, now);
   }
 
   /** A message that ended without a receipt. */
   function owedByEnd(message: Row, now: number): Callback[] {
-    const { state, provider, reason } = message;
-    if (!message.final || state === 'sent' || state === 'delivered' || String(reason).startsWith('receipt:')) return [];
-    return owe(message, { type: 16, text: `NACK/${reason}`, provider: String(provider), providerId: '' }, now);
+    const { state, state_at: at, provider, reason } = message;
+    if (!message.final || state === 'sent' || state === 'delivered') return [];
+    const text = endText(String(state), String(reason));
+    return outbox.owe(message, { type: 16, at: Number(at), text, provider: String(provider), providerId: '' }, now);
   }
 
-  function owe(message: Row, owed: Owed, now: number): Callback[] {
-    const type = typeOwed(owed.type, Number(message.dlr_mask));
-    if (!message.known || !message.dlr_url || type === undefined) return [];
-    const body = {
-      id: message.id,
-      client: message.client,
-      at: now,
-      traceparent: message.traceparent,
-      url: message.dlr_url,
-      dlrType: type,
-      values: {
-        to: message.number,
-        from: message.sender,
-        given: message.given,
-        provider: owed.provider,
-        providerId: owed.providerId,
-        text: owed.text,
-        account: owed.type === 8 || owed.type === 16 ? '' : accountOf(owed.provider),
-        meta: '',
-      },
-    };
-    const { id } = sql.owe.run(message.id!, now, now, JSON.stringify(body));
-    if (sql.before.get(message.id!, id)) return [];
-    return [callbackOf({ id, tries: 0, body: JSON.stringify(body) })];
-  }
-
-  return {
-    record,
-    due: (now, limit) => sql.due.all(now, limit).map(callbackOf),
-    published: (callbacks) => {
-      for (const { callback } of callbacks) sql.sent.run(callback);
-    },
-  };
-}
-
-function callbackOf(row: Row): Callback {
-  const head = { v: VERSION.callback, type: 'callback', callback: row.id, tries: row.tries };
-  return callbackSchema.parse({ ...JSON.parse(row.body as string), ...head });
-}
-
-const RETRY_MS = [5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000];
-const GIVE_UP_MS = 24 * 3_600_000;
-
-/** When a callback that failed is tried again: up to 24 h after it was first due. */
-function nextTry(row: Row, at: number): number | undefined {
-  const next = at + RETRY_MS[Math.min(Number(row.tries), RETRY_MS.length - 1)]!;
-  return next - Number(row.first_at) > GIVE_UP_MS ? undefined : next;
+  return { record, due: outbox.due, published: outbox.published, dropped: outbox.dropped };
 }
 
 /** The state that the receipts of one hand-over give: failed parts first, delivered when all that were asked for came. */
@@ -331,12 +253,16 @@ function stateByReceipts(attempts: Row[], handover: number): FinalState | undefi
   return states.every((state) => state === 'delivered') ? 'delivered' : undefined;
 }
 
-/** The handset in a receipt is the message's recipient, however many leading digits the SMSC adds or cuts. */
+/**
+ * The handset in a receipt is the message's recipient, however many leading digits the SMSC adds or cuts. Nothing agrees
+ * with a message that is not known yet: its receipt is kept until then.
+ */
 function agrees(message: Row | undefined, to: string | undefined): boolean {
-  if (!message?.known || !to) return true;
+  if (!message?.known) return false;
+  if (!to) return true;
   const number = String(message.number);
   return number.endsWith(to.slice(-7)) || to.endsWith(number.slice(-7));
 }
 
 /** A receipt's `text:` holds the beginning of the SMS: it is not stored. */
-const withoutText = (raw: string) => raw.replace(/text:.*$/is, 'text:');
+export const withoutText = (raw: string) => raw.replace(/text:.*$/is, 'text:');

@@ -18,15 +18,15 @@ type Entry = { envelope: Envelope; resolve: (callbacks: Callback[]) => void; rej
 export type Writer = {
   /** Resolves when it is on disk, with the callbacks that may go out now. Rejects only for an envelope that cannot be written. */
   write(envelope: Envelope): Promise<Callback[]>;
-  /** These callbacks are on the notifier's queue: resolves when that is noted. */
-  published(callbacks: readonly Callback[]): Promise<void>;
+  /** Runs `work` in one of the next transactions and resolves with its result when that is on disk. */
+  run<T>(work: () => T): Promise<T>;
   trouble(): string | undefined;
   flush(): void;
 };
 
 export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
   const waiting: Entry[] = [];
-  let sent: { callbacks: readonly Callback[]; resolve: () => void }[] = [];
+  let jobs: { work: () => unknown; resolve: (result: never) => void }[] = [];
   let timer: NodeJS.Timeout | undefined;
   let trouble: string | undefined;
 
@@ -34,21 +34,21 @@ export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
     clearTimeout(timer);
     timer = undefined;
     const batch = waiting.splice(0, MOST_IN_TRANSACTION);
-    const marked = sent;
-    if (batch.length === 0 && marked.length === 0) return;
-    sent = [];
+    const mine = jobs;
+    if (batch.length === 0 && mine.length === 0) return;
+    jobs = [];
     try {
       const now = Date.now();
-      const answers = db.transaction(() => {
-        for (const { callbacks } of marked) recorder.published(callbacks);
-        return batch.map(({ envelope }) => recorder.record(envelope, now));
-      });
+      const { results, answers } = db.transaction(() => ({
+        results: mine.map(({ work }) => work()),
+        answers: batch.map(({ envelope }) => recorder.record(envelope, now)),
+      }));
       trouble = undefined;
-      for (const { resolve } of marked) resolve();
+      for (const [i, { resolve }] of mine.entries()) resolve(results[i] as never);
       for (const [i, { resolve }] of batch.entries()) resolve(answers[i]!);
       observe(batch);
     } catch (error) {
-      sent = marked.concat(sent);
+      jobs = mine.concat(jobs);
       failed(batch, error);
     }
     if (waiting.length > 0 && !trouble) schedule(0);
@@ -95,9 +95,9 @@ export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
         } else schedule(GATHER_MS);
       });
     },
-    published(callbacks) {
+    run(work) {
       return new Promise((resolve) => {
-        sent.push({ callbacks, resolve });
+        jobs.push({ work, resolve });
         schedule(GATHER_MS);
       });
     },

@@ -2,11 +2,11 @@
 // look-ups, bind slots and news.
 import type { Envelope } from '../messages/envelope.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Address } from '../topology.ts';
+import type { Address, DeadKind } from '../topology.ts';
 import { type Ask, type AskAll, openAsk, openServe, type Serve } from './ask.ts';
 import { openClaims, type TryClaim } from './claim.ts';
 import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
-import { openDeadLetters } from './dead.ts';
+import { type DeadLetter, openDeadLetters } from './dead.ts';
 import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
 import { openLine } from './line.ts';
 import { Publisher, type PublishOptions } from './publish.ts';
@@ -15,6 +15,8 @@ export type Bus = {
   publish(to: Address, envelopes: readonly Envelope[], options?: PublishOptions): Promise<void>;
   /** A consumer that does not read yet: `start()` it. */
   consume(queue: string, options: Omit<ConsumeOptions, 'service' | 'queue'>, handler: Handler): Promise<Consumer>;
+  /** Keeps what a service cannot finish, with the reason, for a person to decide. Resolves when it is confirmed. */
+  putAside(kind: DeadKind, letter: DeadLetter): Promise<void>;
   ask: Ask;
   askAll: AskAll;
   serve: Serve;
@@ -43,6 +45,7 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
     publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
     consume: (queue, options, handler) =>
       QueueReader.open(into, publisher, deadLetters, log, { ...options, service, queue }, handler),
+    putAside: deadLetters.add,
     ...(await openAsk(into)),
     serve: openServe(into, log),
     tryClaim: await openClaims(into),

@@ -112,6 +112,10 @@ export async function openLine(
       if (/ACCESS_REFUSED|403/.test(reason)) {
         throw new Error(`RabbitMQ at ${brokerName(url)} refuses the user or password in AMQP_URL`);
       }
+      // The broker closes instead of opening: amqplib does not pass on why.
+      if (/ConnectionOpenOk/.test(reason)) {
+        throw new Error(`RabbitMQ at ${brokerName(url)} does not let this user into the virtual host in AMQP_URL`);
+      }
       if (Date.now() >= giveUp) {
         throw new Error(`no RabbitMQ at ${brokerName(url)} (${reason}): start it, or set AMQP_URL to the one to use`);
       }

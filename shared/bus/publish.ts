@@ -15,6 +15,7 @@ const CONFIRMS_BEFORE_WAITING = 2;
 /** Full batches leave up to this many confirms under way. */
 const MOST_CONFIRMS = 16;
 const REFUSED_PAUSE_MS = 250;
+const SWEEP_MS = 50;
 /** What amqplib says for basic.nack; any other error means that the channel closed. */
 const NACKED = 'message nacked';
 
@@ -66,7 +67,7 @@ export class Publisher {
   readonly #service: string;
   readonly #outlets = new Map<string, Outlet>();
   readonly #timed: Unit[] = [];
-  readonly #sweeper: NodeJS.Timeout;
+  #sweeper: NodeJS.Timeout | undefined;
   #channel: ConfirmChannel | undefined;
   /** Batches by AMQP message id, so that basic.return finds the publish it belongs to: the confirm alone says success. */
   readonly #returned = new Set<string>();
@@ -80,7 +81,6 @@ export class Publisher {
     this.#line = line;
     this.#log = log;
     this.#service = service;
-    this.#sweeper = setInterval(() => this.#sweep(), 50);
   }
 
   static async open(line: Line, service: string, log: Log): Promise<Publisher> {
@@ -121,7 +121,10 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const deadline = options.withinMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.withinMs;
       const unit: Unit = { bodies, deadline, sent: false, settled: false, resolve, reject };
-      if (options.withinMs !== undefined) this.#timed.push(unit);
+      if (options.withinMs !== undefined) {
+        this.#timed.push(unit);
+        this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
+      }
       this.#open++;
       outlet.waiting.push(unit);
       outlet.waitingBodies += bodies.length;
@@ -135,7 +138,7 @@ export class Publisher {
   }
 
   close(): void {
-    clearInterval(this.#sweeper);
+    clearTimeout(this.#sweeper);
   }
 
   #outlet(to: Address, type: Envelope['type'], options: PublishOptions): Outlet {
@@ -277,6 +280,7 @@ export class Publisher {
       );
     }
     if (withdrawn) for (const outlet of this.#outlets.values()) this.#forgetSettled(outlet);
+    this.#sweeper = this.#timed.length > 0 ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
   }
 
   #forgetSettled(outlet: Outlet): void {

@@ -1,6 +1,7 @@
 // The one schema of the configuration file. Checked at start; exported as JSON Schema for editors (`hermod check --schema`).
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
+import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { mailSection, smtpListener } from './mail.ts';
 import { duration, rate } from './units.ts';
 
@@ -20,7 +21,10 @@ const client = z.strictObject({
   password: z
     .string()
     .min(1)
-    .regex(/^(?!scrypt\$)|^scrypt\$\d{4,7}\$\d{1,2}\$\d{1,2}\$[\w-]{16,}\$[\w-]{32,}$/, 'the whole line that `hermod password` prints'),
+    .regex(
+      /^(?!scrypt\$)|^scrypt\$\d{4,7}\$\d{1,2}\$\d{1,2}\$[\w-]{16,}\$[\w-]{32,}$/,
+      'the whole line that `hermod password` prints',
+    ),
   /** Networks it may call from; everywhere when absent. */
   networks: z.array(network).min(1).optional(),
   lane: lane.default('urgent'),
@@ -37,6 +41,8 @@ const client = z.strictObject({
     .string()
     .regex(/^[A-Z]{2}$/, 'two capital letters, such as DE')
     .optional(),
+  /** How this client's callbacks are made. */
+  callbacks: clientCallbacks(network).optional(),
 });
 
 const tls = z.strictObject({
@@ -119,6 +125,8 @@ export const schema = z.strictObject({
     .prefault({}),
   /** Runs the sandbox SMSC beside the gateway on one box: its SMPP port, and the page that shows what arrived. */
   sandbox: z.strictObject({ port: port.default(2_775), page: port.default(2_780) }).optional(),
+  /** Callbacks to clients: delivery reports by HTTP. */
+  callbacks: callbacksSection(network).prefault({}),
   ledger: z
     .strictObject({
       /** SQLite file, relative to the configuration file. */

@@ -54,7 +54,19 @@ export const report = z.discriminatedUnion('kind', [
     raw: z.string(),
   }),
   /** The notifier tried a callback. */
-  z.looseObject({ ...base, kind: z.literal('told'), callback: z.int(), ok: z.boolean(), reason: z.string() }),
+  z.looseObject({
+    ...base,
+    kind: z.literal('told'),
+    callback: z.int(),
+    /** Which try it was: the callback's `tries`. */
+    tries: z.int().min(0).optional(),
+    ok: z.boolean(),
+    reason: z.string(),
+    /** It would end the same way each time. */
+    permanent: z.boolean().optional(),
+    /** It was not tried: too many wait for its host. */
+    busy: z.boolean().optional(),
+  }),
   /** A bind's holder shows that it can still reach the broker. Nothing is stored. */
   z.looseObject({ ...base, kind: z.literal('lease'), provider: z.string() }),
 ]);

@@ -18,26 +18,27 @@ export type AccessEvent = {
   ms?: number;
 };
 
-const file = process.env.HERMOD_ACCESS_LOG;
-// Lines gather for a moment: a write per line would cost more than the message.
-const destination = pino.destination({
-  dest: file && file !== '-' ? file : 1,
-  sync: false,
-  minLength: 8_192,
-  mkdir: true,
-});
-const access = pino(
-  { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: () => ({ log: 'access' }) } },
-  destination,
-);
-setInterval(() => destination.flush(), 200).unref();
-process.on('exit', () => {
-  try {
-    destination.flushSync();
-  } catch {
-    // Not open yet: nothing was written.
-  }
-});
+const target = process.env.HERMOD_ACCESS_LOG ?? '-';
 
 /** `HERMOD_ACCESS_LOG=off` writes none; a path writes there; else stdout. */
-export const logAccess: (event: AccessEvent) => void = file === 'off' ? () => {} : (event) => access.info(event);
+export const logAccess: (event: AccessEvent) => void = target === 'off' ? () => {} : open(target === '-' ? 1 : target);
+
+function open(dest: string | number): (event: AccessEvent) => void {
+  // Lines gather for a moment: a write per line would cost more than the message.
+  const destination = pino.destination({ dest, sync: false, minLength: 8_192, mkdir: true });
+  const options = {
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: () => ({ log: 'access' }) },
+  };
+  const log = pino(options, destination);
+  setInterval(() => destination.flush(), 200).unref();
+  process.on('exit', () => {
+    try {
+      destination.flushSync();
+    } catch {
+      // Not open yet: nothing was written.
+    }
+  });
+  return (event) => log.info(event);
+}

@@ -22,7 +22,7 @@ test('the broker is restarted: nothing lost, nothing repeated', async () => {
   await stand.offer(100, PER_SECOND);
   const tally = await stand.tally();
   expect(tally).toMatchObject({ lost: 0, open: 0, repeated: 0 });
-  expect(tally.accepted).toBeGreaterThan(MESSAGES / 8);
+  expect(tally.accepted).toBeGreaterThan(tally.offered * 0.95);
 }, 180_000);
 
 test('each service is killed in turn: nothing lost, repeats only as many as the worker held', async () => {
@@ -42,5 +42,5 @@ test('each service is killed in turn: nothing lost, repeats only as many as the 
   const tally = await stand.tally();
   expect(tally).toMatchObject({ lost: 0, open: 0 });
   expect(tally.repeated - before).toBeLessThanOrEqual(2 * WINDOW);
-  expect(tally.accepted).toBeGreaterThan(MESSAGES / 2);
+  expect(tally.accepted).toBeGreaterThan(tally.offered * 0.95);
 }, 180_000);

@@ -55,7 +55,14 @@ export async function startStand(): Promise<Stand> {
     listen: { http: { port: httpPort }, admin: { port: 0 } },
     clients: { tester: { password: 'foobar', sender: '12345' } },
     providers: {
-      sandbox: { bearer: 'smpp', host: '127.0.0.1', port: smsc.port, systemId: 'hermod', password: 'secret', window: WINDOW },
+      sandbox: {
+        bearer: 'smpp',
+        host: '127.0.0.1',
+        port: smsc.port,
+        systemId: 'hermod',
+        password: 'secret',
+        window: WINDOW,
+      },
     },
     routes: [{ to: ['sandbox'] }],
   };
@@ -66,11 +73,20 @@ export async function startStand(): Promise<Stand> {
   const log = createWriteStream(join(dir, 'services.log'));
   const running = new Map<ServiceName, ChildProcess>();
   let stopping = false;
-  const env = { ...process.env, AMQP_URL: broker.url, HERMOD_CONFIG: configFile, HERMOD_ACCESS_LOG: 'off', HERMOD_LOG_LEVEL: 'info' };
+  const env = {
+    ...process.env,
+    AMQP_URL: broker.url,
+    HERMOD_CONFIG: configFile,
+    HERMOD_ACCESS_LOG: 'off',
+    HERMOD_LOG_LEVEL: 'info',
+  };
 
   /** Like an orchestrator: what dies is started again. Resolves when the service says that it is ready. */
   function start(name: ServiceName): Promise<void> {
-    const child = spawn(process.execPath, [join(ROOT, 'services', name, 'main.ts'), '--admin-port', '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(ROOT, 'services', name, 'main.ts'), '--admin-port', '0'], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     running.set(name, child);
     return new Promise((ready) => {
       child.stdout!.on('data', (chunk: Buffer) => {
@@ -90,19 +106,29 @@ export async function startStand(): Promise<Stand> {
   const accepted = new Set<string>();
   let offered = 0;
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  const send = (to: string) =>
-    new Promise<void>((done) => {
+  /** One request: accepted, refused (by a 503, or by a port that nobody listens on), or no answer at all. */
+  const attempt = (to: string) =>
+    new Promise<'accepted' | 'refused' | 'no answer'>((done) => {
       const path = `/cgi-bin/sendsms?username=tester&password=foobar&to=${to}&text=message+${to}&dlr-mask=3`;
       get({ port: httpPort, host: '127.0.0.1', path, agent, timeout: 5_000 }, (answer) => {
         answer.resume();
-        if (answer.statusCode === 202) accepted.add(to);
-        answer.on('close', done);
+        done(answer.statusCode === 202 ? 'accepted' : 'refused');
       })
         .on('timeout', function (this: ReturnType<typeof get>) {
           this.destroy();
         })
-        .on('error', () => done());
+        .on('error', ({ code }: NodeJS.ErrnoException) => done(code === 'ECONNREFUSED' ? 'refused' : 'no answer'));
     });
+  /** Like a patient client: what was refused is offered again; what got no answer may be under way, so it is not. */
+  const send = async (to: string) => {
+    const giveUp = performance.now() + 30_000;
+    for (;;) {
+      const answer = await attempt(to);
+      if (answer === 'accepted') accepted.add(to);
+      if (answer !== 'refused' || performance.now() > giveUp) return;
+      await new Promise((again) => setTimeout(again, 100));
+    }
+  };
 
   const arrivals = () => {
     const count = new Map<string, number>();
@@ -114,7 +140,12 @@ export async function startStand(): Promise<Stand> {
   const openInLedger = () => {
     const db = new DatabaseSync(join(dir, 'ledger.sqlite'), { readOnly: true });
     try {
-      const final = new Set(db.prepare('select number from message where final = 1').all().map((row) => String(row.number)));
+      const final = new Set(
+        db
+          .prepare('select number from message where final = 1')
+          .all()
+          .map((row) => String(row.number)),
+      );
       return [...accepted].filter((to) => !final.has(to)).length;
     } finally {
       db.close();

@@ -11,10 +11,12 @@ const start = async (options: RigOptions = {}) => {
   return rig;
 };
 /** The standard settings with the sandbox provider changed. */
-const provider = (change: Record<string, unknown>): RigOptions['settings'] => (standard) => ({
-  ...standard,
-  providers: { sandbox: { ...(standard.providers.sandbox as object), ...change } },
-});
+const provider =
+  (change: Record<string, unknown>): RigOptions['settings'] =>
+  (standard) => ({
+    ...standard,
+    providers: { sandbox: { ...(standard.providers.sandbox as object), ...change } },
+  });
 const taken = () => rig.smsc.received.filter(({ commandStatus }) => commandStatus === 0);
 const send = async (parameters: Record<string, string> = {}) => {
   const answer = await rig.send({ to: '+447700900123', text: 'hello', ...parameters });
@@ -22,7 +24,9 @@ const send = async (parameters: Record<string, string> = {}) => {
   return answer.ids[0]!;
 };
 const sendMany = (count: number, parameters: Record<string, string> = {}) =>
-  Promise.all(Array.from({ length: count }, (_, i) => send({ to: `+4477009${String(i).padStart(5, '0')}`, ...parameters })));
+  Promise.all(
+    Array.from({ length: count }, (_, i) => send({ to: `+4477009${String(i).padStart(5, '0')}`, ...parameters })),
+  );
 
 describe('PDUs', () => {
   test('a long text goes out in parts with a UDH, one reference, a receipt asked of the first only', async () => {
@@ -71,7 +75,10 @@ describe('PDUs', () => {
 describe('answers', () => {
   test('a refused number ends as rejected, with the status as the reason', async () => {
     await start({ smsc: { reject: [{ prefix: '4477', status: 0x0b }] } });
-    expect(await rig.final(await send())).toMatchObject({ state: 'rejected', reason: expect.stringContaining('0x0000000b') });
+    expect(await rig.final(await send())).toMatchObject({
+      state: 'rejected',
+      reason: expect.stringContaining('0x0000000b'),
+    });
     expect(rig.smsc.received).toHaveLength(1);
   });
 
@@ -88,7 +95,12 @@ describe('answers', () => {
     const id = await send();
     expect(await rig.final(id)).toMatchObject({ state: 'sent' });
     expect(rig.smsc.received.map(({ commandStatus }) => commandStatus)).toEqual([0x08, 0]);
-    expect(await rig.message(id)).toMatchObject({ attempts: [{ outcome: 'retry', handover: 0 }, { outcome: 'submitted', handover: 1 }] });
+    expect(await rig.message(id)).toMatchObject({
+      attempts: [
+        { outcome: 'retry', handover: 0 },
+        { outcome: 'submitted', handover: 1 },
+      ],
+    });
   });
 
   test('answered twice counts once', async () => {
@@ -136,7 +148,10 @@ describe('receipts', () => {
 
   test('a receipt that says undelivered ends as failed, with the word of the provider', async () => {
     await start({ smsc: { receipts: { afterMs: 20, state: 'UNDELIV', error: '001' } } });
-    expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'failed', reason: 'receipt: UNDELIV 001' });
+    expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({
+      state: 'failed',
+      reason: 'receipt: UNDELIV 001',
+    });
   });
 
   test('they are acknowledged only after the broker confirmed, and come on the receiver of a split bind', async () => {
@@ -170,7 +185,10 @@ describe('routes and time', () => {
       smsc: { reject: [{ prefix: '', status: 0x45 }] },
       settings: (standard) => ({
         ...standard,
-        providers: { ...standard.providers, second: { bearer: 'smpp', host: '127.0.0.1', port: second.port, systemId: 'x' } },
+        providers: {
+          ...standard.providers,
+          second: { bearer: 'smpp', host: '127.0.0.1', port: second.port, systemId: 'x' },
+        },
         routes: [{ to: ['sandbox', 'second'] }],
       }),
     });
@@ -207,7 +225,10 @@ test('never more binds than the provider allows, with two workers at once', asyn
   const { ledger } = await import('../../services/ledger/main.ts');
   const { router } = await import('../../services/router/main.ts');
   const { ingressHttp } = await import('../../services/ingress-http/main.ts');
-  await start({ services: [ledger, router, egressSmpp, egressSmpp, ingressHttp], settings: provider({ binds: 2, bindsPerWorker: 1 }) });
+  await start({
+    services: [ledger, router, egressSmpp, egressSmpp, ingressHttp],
+    settings: provider({ binds: 2, bindsPerWorker: 1 }),
+  });
   await until('each worker has one', () => rig.smsc.binds().now === 2, 15_000);
   await sendMany(50);
   await until('all are at the SMSC', () => taken().length === 50);

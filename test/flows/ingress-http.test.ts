@@ -34,18 +34,48 @@ describe('what Kannel answers', () => {
   test.each([
     ['success', `${USER}&to=447700900001&text=hello`, 202, '0: Accepted for delivery'],
     ['user= and pass=', 'user=tester&pass=foobar&to=447700900001&text=hello', 202, '0: Accepted for delivery'],
-    ['wrong password', 'username=tester&password=x&to=447700900001&text=hello', 403, 'Authorization failed for sendsms'],
-    ['unknown user', 'username=nobody&password=foobar&to=447700900001&text=hello', 403, 'Authorization failed for sendsms'],
+    [
+      'wrong password',
+      'username=tester&password=x&to=447700900001&text=hello',
+      403,
+      'Authorization failed for sendsms',
+    ],
+    [
+      'unknown user',
+      'username=nobody&password=foobar&to=447700900001&text=hello',
+      403,
+      'Authorization failed for sendsms',
+    ],
     ['no username', 'to=447700900001&text=hello', 403, 'Authorization failed for sendsms'],
-    ['a name that every object has', 'username=__proto__&password=&to=447700900001&text=x', 403, 'Authorization failed for sendsms'],
-    ['address denied', 'username=elsewhere&password=foobar&from=1&to=447700900001&text=x', 403, 'Authorization failed for sendsms'],
+    [
+      'a name that every object has',
+      'username=__proto__&password=&to=447700900001&text=x',
+      403,
+      'Authorization failed for sendsms',
+    ],
+    [
+      'address denied',
+      'username=elsewhere&password=foobar&from=1&to=447700900001&text=x',
+      403,
+      'Authorization failed for sendsms',
+    ],
     ['address allowed', 'username=here&password=foobar&to=447700900001&text=x', 202, '0: Accepted for delivery'],
     ['no to', `${USER}&text=hello`, 400, 'Missing receiver number, rejected'],
     ['empty to', `${USER}&to=&text=hello`, 400, 'Empty receiver number not allowed, rejected'],
     ['to=abc', `${USER}&to=abc&text=hello`, 400, 'Number(s) has/have been denied by white- and/or black-lists.'],
-    ['no from, no default', 'username=nosender&password=foobar&to=447700900001&text=hello', 400, 'Sender missing and no global set, rejected'],
+    [
+      'no from, no default',
+      'username=nosender&password=foobar&to=447700900001&text=hello',
+      400,
+      'Sender missing and no global set, rejected',
+    ],
     ['coding=9', `${USER}&to=447700900001&text=hello&coding=9`, 400, 'Coding field misformed, rejected'],
-    ['charset unknown', `${USER}&to=447700900001&text=h%E9&charset=KLINGON`, 400, 'Charset or body misformed, rejected'],
+    [
+      'charset unknown',
+      `${USER}&to=447700900001&text=h%E9&charset=KLINGON`,
+      400,
+      'Charset or body misformed, rejected',
+    ],
     ['validity=-5', `${USER}&to=447700900001&text=hello&validity=-5`, 400, 'Validity field misformed, rejected'],
     ['validity=abc', `${USER}&to=447700900001&text=hello&validity=abc`, 202, '0: Accepted for delivery'],
     ['deferred=-5', `${USER}&to=447700900001&text=hello&deferred=-5`, 400, 'Deferred field misformed, rejected'],
@@ -68,9 +98,19 @@ describe('what we answer on purpose', () => {
   test.each([
     ['empty text', `${USER}&to=447700955501&text=`, 400, 'Empty text not allowed, rejected'],
     ['lone plus', `${USER}&to=%2B&text=x`, 400, 'Number(s) has/have been denied by white- and/or black-lists.'],
-    ['one invalid among valid', `${USER}&to=447700955501+abc&text=x`, 400, 'Number(s) has/have been denied by white- and/or black-lists.'],
+    [
+      'one invalid among valid',
+      `${USER}&to=447700955501+abc&text=x`,
+      400,
+      'Number(s) has/have been denied by white- and/or black-lists.',
+    ],
     ['unknown smsc', `${USER}&to=447700955501&text=x&smsc=nowhere`, 403, 'Not routable. Do not try again.'],
-    ['a text beyond the limit', `username=hashed&password=s3cret&to=447700955501&text=${'a'.repeat(400)}`, 400, 'the text needs 3 segments, 2 are allowed, rejected'],
+    [
+      'a text beyond the limit',
+      `username=hashed&password=s3cret&to=447700955501&text=${'a'.repeat(400)}`,
+      400,
+      'the text needs 3 segments, 2 are allowed, rejected',
+    ],
   ])('%s', async (_case, query, status, body) => {
     expect(await ask(query)).toMatchObject({ status, body });
   });
@@ -115,12 +155,20 @@ test('a hashed password is verified, then remembered', async () => {
 
 describe('look-up', () => {
   const lookUp = (id: string, pair: string) =>
-    fetch(`${rig.httpUrl}/v1/messages/${id}`, { headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } });
+    fetch(`${rig.httpUrl}/v1/messages/${id}`, {
+      headers: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` },
+    });
 
   test('a client sees its own message, with a masked number, and nobody else does', async () => {
     const id = (await ask(`${USER}&to=447700900555&text=secret+text&dlr-mask=3`)).headers.get('x-message-id')!;
     const found = await rig.final(id);
-    expect(found).toMatchObject({ id, client: 'tester', to: '4477…55', state: 'delivered', attempts: [{ outcome: 'submitted', receipt: 'delivered' }] });
+    expect(found).toMatchObject({
+      id,
+      client: 'tester',
+      to: '4477…55',
+      state: 'delivered',
+      attempts: [{ outcome: 'submitted', receipt: 'delivered' }],
+    });
     expect(JSON.stringify(found)).not.toContain('secret text');
     expect((await lookUp(id, 'here:foobar')).status).toBe(404);
     expect((await lookUp(id, 'tester:wrong')).status).toBe(401);

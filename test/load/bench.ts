@@ -19,24 +19,25 @@ async function startRigs(): Promise<Rigs> {
   return { generator, smsc, smscPort, sink, sinkPort };
 }
 
-async function startSystem(options: Options, { smscPort }: Rigs): Promise<System> {
-  const amqpUrl = process.env.AMQP_URL;
-  if (!amqpUrl) throw new Error('AMQP_URL is not set');
+function startSystem(options: Options, { smscPort }: Rigs): Promise<System> {
   const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}ingress-http`;
   return startHermod({
-    amqpUrl,
+    amqpUrl: process.env.AMQP_URL,
     brokerPid: options.brokerPid,
     smscPort,
     window: options.window,
     processes: parseProcesses(options.processes ?? one),
     accessLog: options['access-log'] === 'on',
+    callbacks: options.callbacks,
     profile: options.profile,
+    say: (line) => process.stderr.write(`${line}\n`),
   });
 }
 
 async function bench(options: Options): Promise<void> {
   const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
-  say(`${machineLine()}\n`);
+  const machine = machineLine();
+  say(`${machine}\n`);
   const rigs = await startRigs();
   running.rigs = rigs;
   const capacity: Capacity[] = options.rig || isSeries(options) ? await capacityOf(rigs, options.connections) : [];
@@ -52,7 +53,7 @@ async function bench(options: Options): Promise<void> {
       say(resultTable(result));
     }
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine: machineLine(), capacity, results }, null, 2)}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ machine, capacity, results }, null, 2)}\n`);
   if (results.some(({ lost, duplicated }) => lost + duplicated > 0)) process.exitCode = 1;
 }
 

@@ -1,5 +1,15 @@
 // What processes and the machine used, from /proc (Linux), and percentiles.
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
 
 /** /proc counts in ticks of USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICK_MS = 10;
@@ -37,6 +47,22 @@ export function listenerOf(port: number): number | undefined {
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
     .find((pid) => list(`/proc/${pid}/fd`).some((fd) => inodes.includes(link(`/proc/${pid}/fd/${fd}`))));
+}
+
+/** Median ms of a written and synced page in `folder`: what each commit of broker and ledger waits for at least. */
+export function syncMs(folder: string): number {
+  const file = join(folder, `.sync-${process.pid}`);
+  const page = Buffer.alloc(4_096);
+  const fd = openSync(file, 'w');
+  const times = Float64Array.from({ length: 50 }, () => {
+    const startedAt = performance.now();
+    writeSync(fd, page);
+    fdatasyncSync(fd);
+    return performance.now() - startedAt;
+  });
+  closeSync(fd);
+  rmSync(file);
+  return spreadOf(times).p50;
 }
 
 const quietly = <T>(read: () => T, otherwise: T): T => {

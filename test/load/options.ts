@@ -1,7 +1,7 @@
 // The bench's command line: what it can be asked, and the runs that follow from it.
 import { parseArgs } from 'node:util';
 import type { Case } from './run.ts';
-import { hasNotifier } from './system.ts';
+import { hasService } from './system.ts';
 
 export const HELP = `Measures the gateway: a load generator at its HTTP door, an SMSC at its SMPP end, each a process of its own.
 
@@ -53,7 +53,7 @@ export function readOptions(argv: string[]) {
   };
   if (values.rate !== undefined && values.full) throw new Misuse('--rate or --full, not both');
   if (!['on', 'off'].includes(values['access-log'])) throw new Misuse('--access-log takes on or off');
-  if (values.callbacks && !hasNotifier()) throw new Misuse('--callbacks needs the service notifier');
+  if (values.callbacks && !hasService('notifier')) throw new Misuse('--callbacks needs the service notifier');
   return {
     ...values,
     rate: number('rate'),

@@ -1,13 +1,14 @@
 // The system under test: Hermod as in production, on a broker and with a configuration of its own.
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { egressQueue, LANES, topology } from '#shared/topology.ts';
-import { SERVICES } from '../../deploy/services.ts';
+import { startPrivateNode } from '../../deploy/broker/node.ts';
 import { listenerOf } from './measure.ts';
 import { ACCOUNT } from './smsc.ts';
 
@@ -21,7 +22,8 @@ export type System = {
 };
 
 export type SystemOptions = {
-  amqpUrl: string;
+  /** A broker that no other gateway uses; a private node when absent. */
+  amqpUrl: string | undefined;
   /** Measured as `broker`; found by the port of `amqpUrl` when absent. */
   brokerPid: number | undefined;
   smscPort: number;
@@ -29,8 +31,11 @@ export type SystemOptions = {
   /** Services by process. */
   processes: readonly (readonly string[])[];
   accessLog: boolean;
+  /** Callbacks go to loopback, which they may not unless allowed. */
+  callbacks: boolean;
   /** Folder for a CPU profile of each process. */
   profile: string | undefined;
+  say: (line: string) => void;
 };
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -39,51 +44,61 @@ const PROVIDER = 'bench';
 const CLIENT = { name: 'bench', password: 'bench' };
 const STOP_WITHIN_MS = 15_000;
 
+const entryOf = (service: string) => join(ROOT, 'services', service, 'main.ts');
+export const hasService = (name: string) => /^[a-z-]+$/.test(name) && existsSync(entryOf(name));
+
 /** `ledger,notifier|router`: services of one process by commas, processes by bars. Throws one line. */
 export function parseProcesses(text: string): string[][] {
   const processes = text.split('|').map((names) => names.split(',').map((name) => name.trim()));
-  const unknown = processes.flat().find((name) => !Object.hasOwn(SERVICES, name));
-  if (unknown !== undefined)
-    throw new Error(`--processes: there is no service "${unknown}", only ${Object.keys(SERVICES).join(', ')}`);
+  const unknown = processes.flat().find((name) => !hasService(name));
+  if (unknown !== undefined) throw new Error(`--processes: there is no service "${unknown}"`);
   return processes;
 }
 
-export const hasNotifier = () => Object.hasOwn(SERVICES, 'notifier');
-
 export async function startHermod(options: SystemOptions): Promise<System> {
-  const { amqpUrl } = options;
-  await prepareBroker(amqpUrl);
-  // In the project, so that the ledger's file is on the disk that an installation would use: /tmp may be memory.
+  // In the project, so that broker and ledger write to the disk that an installation would use: /tmp may be memory.
   mkdirSync(join(ROOT, 'var'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, 'var/bench-'));
-  const port = await freePort();
-  writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, options));
-  const children: ChildProcess[] = [];
-  const pids = new Map<string, number>();
+  const stops: (() => Promise<void>)[] = [async () => rmSync(dir, { recursive: true, force: true })];
   const stop = async () => {
-    for (const child of children.reverse()) await end(child);
-    rmSync(dir, { recursive: true, force: true });
-    await tidyBroker(amqpUrl);
+    for (const one of stops.splice(0).reverse()) await one();
   };
   try {
+    const broker = await startBroker(dir, options);
+    stops.push(broker.stop);
+    await prepareBroker(broker.url);
+    const port = await freePort();
+    writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, options));
+    const pids = new Map<string, number>();
     for (const services of options.processes) {
-      const name = services.join('+');
-      const { child, ready } = startProcess(services, dir, options);
-      children.push(child);
+      const { child, ready } = startProcess(services, dir, broker.url, options);
+      stops.push(() => end(child));
       await ready;
-      pids.set(name, child.pid!);
+      pids.set(services.join('+'), child.pid!);
     }
+    if (broker.pid !== undefined) pids.set('broker', broker.pid);
+    const query = `username=${CLIENT.name}&password=${CLIENT.password}`;
+    return { url: `http://127.0.0.1:${port}/cgi-bin/sendsms?${query}`, pids, stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  const broker = options.brokerPid ?? listenerOf(Number(new URL(amqpUrl).port || 5_672));
-  if (broker !== undefined) pids.set('broker', broker);
-  const query = `username=${CLIENT.name}&password=${CLIENT.password}`;
-  return { url: `http://127.0.0.1:${port}/cgi-bin/sendsms?${query}`, pids, stop };
 }
 
-async function configuration(port: number, { smscPort, window }: SystemOptions): Promise<string> {
+async function startBroker(dir: string, { amqpUrl, brokerPid, say }: SystemOptions) {
+  if (amqpUrl) {
+    const pid = brokerPid ?? listenerOf(Number(new URL(amqpUrl).port || 5_672));
+    return { url: amqpUrl, pid, stop: () => tidyBroker(amqpUrl) };
+  }
+  const node = await startPrivateNode({ dir, say });
+  const stop = async () => {
+    await node.stop();
+    rmSync(node.home, { recursive: true, force: true });
+  };
+  return { url: node.url, pid: node.pid, stop };
+}
+
+async function configuration(port: number, { smscPort, window, callbacks }: SystemOptions): Promise<string> {
   return `listen:
   http: { port: ${port} }
 clients:
@@ -93,15 +108,18 @@ providers:
 routes:
   - to: [${PROVIDER}]
 ledger: { file: ledger.sqlite }
-`;
+${callbacks ? 'callbacks: { allow: [127.0.0.1] }\n' : ''}`;
 }
 
-function startProcess(services: readonly string[], dir: string, { amqpUrl, accessLog, profile }: SystemOptions) {
+function startProcess(services: readonly string[], dir: string, amqpUrl: string, options: SystemOptions) {
+  const { accessLog, profile } = options;
   const name = services.join('+');
-  const log = openSync(join(dir, `${name}.log`), 'a');
+  const logFile = join(dir, `${name}.log`);
+  const log = openSync(logFile, 'a');
+  const hosted = services.length > 1 ? ['--services', services.join(',')] : [];
   const child = fork(
-    HOST,
-    ['--services', services.join(','), '--config', join(dir, 'gateway.yaml'), '--admin-port', '0'],
+    services.length > 1 ? HOST : entryOf(services[0]!),
+    [...hosted, '--config', join(dir, 'gateway.yaml'), '--admin-port', '0'],
     {
       env: { ...process.env, AMQP_URL: amqpUrl, HERMOD_ACCESS_LOG: accessLog ? join(dir, 'access.log') : 'off' },
       execArgv: profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}.cpuprofile`] : [],
@@ -112,11 +130,10 @@ function startProcess(services: readonly string[], dir: string, { amqpUrl, acces
   const ready = new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve());
     child.once('exit', () => {
-      const said = readFileSync(join(dir, `${name}.log`), 'utf8')
-        .trim()
-        .split('\n')
-        .at(-1);
-      reject(new Error(`${name} did not start: ${said}`));
+      const said = readFileSync(logFile, 'utf8').trim().split('\n');
+      reject(
+        new Error(`${name} did not start: ${said.findLast((line) => /error|^hermod/i.test(line)) ?? said.at(-1)}`),
+      );
     });
   });
   return { child, ready };
@@ -131,15 +148,19 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(late);
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/** Below the range from which the kernel gives ports to clients (32768 on Linux): it stays free until the door opens it. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** Declares the topology. Another gateway's broker is left alone: it would send the bench's messages, and we its. */

@@ -1,7 +1,7 @@
 // A result as a table for people.
 import { cpus, totalmem } from 'node:os';
 import type { Capacity } from './capacity.ts';
-import type { Spread } from './measure.ts';
+import { type Spread, syncMs } from './measure.ts';
 import { kannelAt } from './reference.ts';
 import type { Process, Result } from './run.ts';
 
@@ -15,7 +15,8 @@ const row = (name: string, ...cells: string[]) =>
 export function machineLine(): string {
   const cores = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
-  return `${cores.length} × ${cores[0]?.model ?? 'unknown CPU'}, ${memory} GiB, Node ${process.version}`;
+  const sync = ms(syncMs(import.meta.dirname));
+  return `${cores.length} × ${cores[0]?.model ?? 'unknown CPU'}, ${memory} GiB, ${sync} ms for a synced write, Node ${process.version}`;
 }
 
 export function capacityTable(rows: readonly Capacity[]): string {

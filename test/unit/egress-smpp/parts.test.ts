@@ -33,8 +33,17 @@ test('absolute times are in UTC', () => {
 });
 
 describe('addresses of the recipient', () => {
-  const { main } = parseConfig('providers: { main: { bearer: smpp, host: x, systemId: x } }', 'c', {}).providers as { main: Provider };
-  const message = { id: '01a20074-2214-7e29-a54a-7f8969b6ff5c', text: 'x', from: 'Acme', to: '447700900123', expiry: 1, lane: 'urgent' } as Sms;
+  const { main } = parseConfig('providers: { main: { bearer: smpp, host: x, systemId: x } }', 'c', {}).providers as {
+    main: Provider;
+  };
+  const message = {
+    id: '01a20074-2214-7e29-a54a-7f8969b6ff5c',
+    text: 'x',
+    from: 'Acme',
+    to: '447700900123',
+    expiry: 1,
+    lane: 'urgent',
+  } as Sms;
   const address = (given: string, to = message.to) => {
     const { pdu } = submitPdus({ ...message, given, to }, main)[0]!;
     return [pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr];
@@ -51,7 +60,11 @@ describe('addresses of the recipient', () => {
 
   test('a short code stays as it is; a sender with letters is alphanumeric', () => {
     expect(address('12345', '12345')).toEqual([2, 1, '12345']);
-    expect(submitPdus({ ...message, given: '1' }, main)[0]!.pdu).toMatchObject({ source_addr_ton: 5, source_addr_npi: 0, source_addr: 'Acme' });
+    expect(submitPdus({ ...message, given: '1' }, main)[0]!.pdu).toMatchObject({
+      source_addr_ton: 5,
+      source_addr_npi: 0,
+      source_addr: 'Acme',
+    });
   });
 });
 

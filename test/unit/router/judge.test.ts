@@ -58,7 +58,10 @@ describe('which route', () => {
 
 describe('what comes back', () => {
   const two = [route(['a', 'b'])];
-  const failed = (outcome: 'retry' | 'unavailable' | 'refused' | 'unknown') => ({ provider: 'a', last: { outcome, reason: 'why' } });
+  const failed = (outcome: 'retry' | 'unavailable' | 'refused' | 'unknown') => ({
+    provider: 'a',
+    last: { outcome, reason: 'why' },
+  });
 
   test('a provider that is down is not the first choice', () => {
     expect(verdict({}, two, ['a'])).toMatchObject({ provider: 'b', handover: 0 });
@@ -70,7 +73,11 @@ describe('what comes back', () => {
   });
 
   test('waited too long and no other is up: the same queue, the same hand-over, so that a copy is recognised', () => {
-    expect(verdict({ provider: 'a', handover: 3 }, [route(['a'])])).toMatchObject({ provider: 'a', handover: 3, tried: [] });
+    expect(verdict({ provider: 'a', handover: 3 }, [route(['a'])])).toMatchObject({
+      provider: 'a',
+      handover: 3,
+      tried: [],
+    });
     expect(verdict({ provider: 'a', handover: 3 }, two, ['b'])).toMatchObject({ provider: 'a', handover: 3 });
   });
 
@@ -80,7 +87,11 @@ describe('what comes back', () => {
 
   test('with nobody left it waits for a step, which grows with the attempts', () => {
     expect(verdict(failed('retry'), [route(['a'])])).toMatchObject({ kind: 'wait', step: 0, attempts: 1 });
-    expect(verdict({ ...failed('retry'), attempts: 2 }, [route(['a'])])).toMatchObject({ kind: 'wait', step: 2, attempts: 3 });
+    expect(verdict({ ...failed('retry'), attempts: 2 }, [route(['a'])])).toMatchObject({
+      kind: 'wait',
+      step: 2,
+      attempts: 3,
+    });
   });
 
   test('a step that would end after the expiry is not taken', () => {
@@ -99,7 +110,10 @@ describe('what comes back', () => {
   });
 
   test('an answer that was lost again and again ends as unknown: each may have been an SMS', () => {
-    expect(verdict({ ...failed('unknown'), attempts: 5 }, [route(['a'])])).toMatchObject({ kind: 'end', state: 'unknown' });
+    expect(verdict({ ...failed('unknown'), attempts: 5 }, [route(['a'])])).toMatchObject({
+      kind: 'end',
+      state: 'unknown',
+    });
   });
 
   test('after its expiry nothing is sent', () => {
@@ -116,11 +130,21 @@ test('every message gets a provider of its route, a step before its expiry, or a
     provider: fc.option(names, { nil: undefined }),
     tried: fc.uniqueArray(names),
     refusedBy: fc.uniqueArray(names),
-    last: fc.option(fc.record({ outcome: fc.constantFrom('retry' as const, 'unavailable' as const, 'refused' as const, 'unknown' as const), reason: fc.string() }), { nil: undefined }),
+    last: fc.option(
+      fc.record({
+        outcome: fc.constantFrom('retry' as const, 'unavailable' as const, 'refused' as const, 'unknown' as const),
+        reason: fc.string(),
+      }),
+      { nil: undefined },
+    ),
   });
   fc.assert(
     fc.property(message, fc.uniqueArray(names), fc.uniqueArray(names), (change, to, down) => {
-      const answer = judge({ ...base, ...change } as Sms, { routes: to.length > 0 ? [route(to)] : [], up: (name) => !down.includes(name) }, NOW);
+      const answer = judge(
+        { ...base, ...change } as Sms,
+        { routes: to.length > 0 ? [route(to)] : [], up: (name) => !(down as string[]).includes(name) },
+        NOW,
+      );
       if (answer.kind === 'send') {
         expect(to as string[]).toContain(answer.provider);
         expect(answer.refusedBy).not.toContain(answer.provider);

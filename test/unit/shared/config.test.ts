@@ -48,13 +48,41 @@ test('an empty file is a gateway without clients', () => {
 
 describe('faults', () => {
   test.each([
-    ['an unknown key names the nearest', GOOD.replace('networks', 'network'), 'gateway.yaml:4: clients.ise.network: no such setting: do you mean networks?'],
-    ['an unknown section', `${GOOD}provider: {}\n`, 'gateway.yaml:16: provider: no such setting: do you mean providers?'],
-    ['a duration without a unit', GOOD.replace('120s', '120'), /^gateway\.yaml:5: clients\.ise\.validity: .*duration with its unit|expected string/],
-    ['a missing setting', GOOD.replace('    host: smsc.example\n', ''), /^gateway\.yaml:\d+: providers\.main\.host: missing/],
-    ['a network that is none', GOOD.replace('192.168.0.0/16', '192.168.*.*'), /^gateway\.yaml:4: clients\.ise\.networks\.0: must be an address or a network/],
-    ['a route to a provider that is not there', GOOD.replace('[main]', '[mian]'), 'gateway.yaml:15: routes.0.to.0: there is no provider mian'],
-    ['a route for a client that is not there', GOOD.replace('client: ise', 'client: isa'), /^gateway\.yaml:14: routes\.0\.when\.client: there is no client isa/],
+    [
+      'an unknown key names the nearest',
+      GOOD.replace('networks', 'network'),
+      'gateway.yaml:4: clients.ise.network: no such setting: do you mean networks?',
+    ],
+    [
+      'an unknown section',
+      `${GOOD}provider: {}\n`,
+      'gateway.yaml:16: provider: no such setting: do you mean providers?',
+    ],
+    [
+      'a duration without a unit',
+      GOOD.replace('120s', '120'),
+      /^gateway\.yaml:5: clients\.ise\.validity: .*duration with its unit|expected string/,
+    ],
+    [
+      'a missing setting',
+      GOOD.replace('    host: smsc.example\n', ''),
+      /^gateway\.yaml:\d+: providers\.main\.host: missing/,
+    ],
+    [
+      'a network that is none',
+      GOOD.replace('192.168.0.0/16', '192.168.*.*'),
+      /^gateway\.yaml:4: clients\.ise\.networks\.0: must be an address or a network/,
+    ],
+    [
+      'a route to a provider that is not there',
+      GOOD.replace('[main]', '[mian]'),
+      'gateway.yaml:15: routes.0.to.0: there is no provider mian',
+    ],
+    [
+      'a route for a client that is not there',
+      GOOD.replace('client: ise', 'client: isa'),
+      /^gateway\.yaml:14: routes\.0\.when\.client: there is no client isa/,
+    ],
     ['a name that cannot be a queue', GOOD.replace('main:', 'Main Provider:'), /^gateway\.yaml:\d+: providers/],
     ['broken YAML', 'clients: [', /^gateway\.yaml:1: /],
     ['the same key twice', `${GOOD}routes: []\n`, /^gateway\.yaml:16: Map keys must be unique/],
@@ -66,7 +94,9 @@ describe('faults', () => {
   });
 
   test('a secret that is not there, and no secret in any message', () => {
-    expect(fault(GOOD.replace('ISE_PASSWORD', 'OTHER'))).toBe('gateway.yaml:3: the environment has no OTHER: set it before the start');
+    expect(fault(GOOD.replace('ISE_PASSWORD', 'OTHER'))).toBe(
+      'gateway.yaml:3: the environment has no OTHER: set it before the start',
+    );
     expect(fault(GOOD.replace('systemId: acme', 'systemId: [acme]'))).not.toContain('secret');
     expect(fault(GOOD.replace('password: secret', 'password: muchtoolongasecret'))).not.toContain('muchtoolong');
   });
@@ -99,5 +129,7 @@ test('whatever stands in the file, the answer is a configuration or a line with 
 });
 
 test('the JSON Schema for editors has every section', () => {
-  expect(Object.keys(jsonSchema().properties ?? {})).toEqual(expect.arrayContaining(['listen', 'clients', 'providers', 'routes', 'limits', 'ledger', 'sandbox']));
+  expect(Object.keys(jsonSchema().properties ?? {})).toEqual(
+    expect.arrayContaining(['listen', 'clients', 'providers', 'routes', 'limits', 'ledger', 'sandbox']),
+  );
 });

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from '#shared/config/load.ts';
 import { hashPassword, openCredentials } from '#shared/doors/credentials.ts';
 
-const open = (clients: Record<string, unknown>) => openCredentials(parseConfig(JSON.stringify({ clients }), 'c', {}).clients);
+const open = (clients: Record<string, unknown>) =>
+  openCredentials(parseConfig(JSON.stringify({ clients }), 'c', {}).clients);
 
 test('a hash is salted and verifies only its password', async () => {
   const [one, two] = [await hashPassword('s3cret'), await hashPassword('s3cret')];

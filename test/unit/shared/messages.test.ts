@@ -10,7 +10,11 @@ const EXAMPLES = join(import.meta.dirname, '../../../shared/messages/examples');
 const examples = readdirSync(EXAMPLES).map((file) => {
   const [type, version] = /^(\w+)\.v(\d+)\.json$/.exec(file)!.slice(1) as [keyof typeof VERSION, string];
   const content: unknown = JSON.parse(readFileSync(join(EXAMPLES, file), 'utf8'));
-  return { type, version: Number(version), list: (Array.isArray(content) ? content : [content]) as Record<string, unknown>[] };
+  return {
+    type,
+    version: Number(version),
+    list: (Array.isArray(content) ? content : [content]) as Record<string, unknown>[],
+  };
 });
 
 describe('envelopes', () => {
@@ -34,7 +38,9 @@ describe('envelopes', () => {
   test('a missing field is named, its value never', () => {
     const { text: _text, ...rest } = examples.find(({ type }) => type === 'sms')!.list[0]!;
     expect(checkEnvelope(rest)).toEqual({ ok: false, reason: 'sms: text is not as version 1 says' });
-    expect(checkEnvelope({ ...rest, text: 'x', to: 4477 })).toMatchObject({ reason: 'sms: to is not as version 1 says' });
+    expect(checkEnvelope({ ...rest, text: 'x', to: 4477 })).toMatchObject({
+      reason: 'sms: to is not as version 1 says',
+    });
   });
 
   test('anything at all is refused without an exception', () => {
@@ -51,7 +57,8 @@ describe('ids', () => {
     const ids = Array.from({ length: 20_000 }, (_, i) => newId(1_795_303_200_000 + i));
     expect(new Set(ids).size).toBe(ids.length);
     expect(ids.toSorted()).toEqual(ids);
-    for (const id of ids.slice(0, 500)) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const id of ids.slice(0, 500))
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 
   test('the first id of a moment is not above any id of that moment', () => {

@@ -1,0 +1,129 @@
+// One try of a callback: GET, a time limit for all of it, few redirects, each judged by the address rule.
+import type { Dispatcher } from 'undici';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import { Refused } from './addresses.ts';
+import type { Caller } from './clients.ts';
+import { type Target, targetOf } from './target.ts';
+
+/** `permanent`: the same call would end the same way. The reason never holds the URL. */
+export type Answer = { ok: boolean; reason: string; permanent?: true };
+
+const MOST_REDIRECTS = 3;
+const MOST_BODY = 65_536;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** Never rejects. `timeoutMs` covers names, connections, redirects and answers. */
+export async function makeCall(first: Target, caller: Caller, userAgent: string, timeoutMs: number): Promise<Answer> {
+  const deadline = performance.now() + timeoutMs;
+  let target = first;
+  try {
+    for (let redirects = 0; ; redirects++) {
+      caller.rule.check(target.host);
+      if (caller.proxied) await caller.rule.checkName(target.host);
+      // What the client's row or URL authenticates is the URL's host and no other.
+      const authorization = target.authorization ?? (target.origin === first.origin ? caller.authorization : undefined);
+      const { status, location } = await get(caller.dispatcher, target, userAgent, authorization, deadline);
+      if (status >= 200 && status < 300) return { ok: true, reason: String(status) };
+      if (!REDIRECTS.has(status) || location === undefined) return { ok: false, reason: `HTTP status ${status}` };
+      if (redirects === MOST_REDIRECTS) return { ok: false, reason: `more than ${MOST_REDIRECTS} redirects` };
+      target = redirected(target, location);
+    }
+  } catch (error) {
+    const refused = refusalIn(error);
+    return refused
+      ? { ok: false, reason: refused.message, permanent: true }
+      : { ok: false, reason: failureText(error, timeoutMs) };
+  }
+}
+
+function redirected(from: Target, location: string): Target {
+  const url = URL.canParse(location, from.origin + from.path) ? new URL(location, from.origin + from.path).href : '';
+  const target = targetOf(url);
+  if (!target) throw new Refused('it redirects to what is no http or https URL');
+  return target;
+}
+
+type Got = { status: number; location: string | undefined };
+
+/** The status of the final answer; its body is read, up to a limit, and thrown away. */
+function get(
+  dispatcher: Dispatcher,
+  { origin, path }: Target,
+  userAgent: string,
+  authorization: string | undefined,
+  deadline: number,
+): Promise<Got> {
+  return new Promise((resolve, reject) => {
+    let controller: Dispatcher.DispatchController | undefined;
+    let got: Got | undefined;
+    let octets = 0;
+    let late = false;
+    const timer = setTimeout(
+      () => {
+        late = true;
+        controller?.abort(new TimeOver());
+        reject(new TimeOver());
+      },
+      Math.max(0, deadline - performance.now()),
+    );
+    const settle = () => {
+      clearTimeout(timer);
+      resolve(got!);
+    };
+    dispatcher.dispatch(
+      {
+        origin,
+        path,
+        method: 'GET',
+        headers: authorization === undefined ? { 'User-Agent': userAgent } : { 'User-Agent': userAgent, authorization },
+      },
+      {
+        onRequestStart(fresh) {
+          controller = fresh;
+          if (late) fresh.abort(new TimeOver());
+        },
+        onResponseStart(_controller, status, { location }) {
+          got = { status, location: Array.isArray(location) ? location[0] : location };
+        },
+        onResponseData(active, chunk) {
+          octets += chunk.length;
+          if (octets <= MOST_BODY) return;
+          settle();
+          active.abort(new Error('the answer is longer than anyone reads'));
+        },
+        onResponseEnd: settle,
+        onResponseError(_controller, error) {
+          clearTimeout(timer);
+          reject(error);
+        },
+      },
+    );
+  });
+}
+
+class TimeOver extends Error {
+  override name = 'TimeOver';
+}
+
+/** The address rule's verdict, however deep the connection's error holds it. */
+function refusalIn(error: unknown): Refused | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause instanceof Refused) return cause;
+  return undefined;
+}
+
+const FAILURES: Record<string, string> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
+  ENOTFOUND: 'no such host name',
+  EAI_AGAIN: 'the name server does not answer',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_SOCKET: 'connection closed before the answer',
+};
+
+function failureText(error: unknown, timeoutMs: number): string {
+  if (error instanceof TimeOver) return `no answer within ${timeoutMs / 1_000} s`;
+  const { code } = error as { code?: string };
+  return (code !== undefined && FAILURES[code]) || reasonOf(error);
+}

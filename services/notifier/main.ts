@@ -1,0 +1,110 @@
+// notifier. Reads the callbacks that are due from the queue `notifier`; makes each call, one try; reports `told` to the
+// ledger, whose outbox keeps the order of one message's callbacks and the ladder of repeats.
+import { readFileSync } from 'node:fs';
+import type { Follow, Handled } from '#shared/bus/consume.ts';
+import type { Callback } from '#shared/messages/callback.ts';
+import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
+import type { ReportOf } from '#shared/messages/report.ts';
+import { type Context, runServices, type Service } from '#shared/service.ts';
+import { logAccess } from '#shared/telemetry/access.ts';
+import { metrics } from '#shared/telemetry/metrics.ts';
+import { NOTIFIER, toReport } from '#shared/topology.ts';
+import { type Answer, makeCall } from './call.ts';
+import { openCallers } from './clients.ts';
+import { fillEscapes, MOST_FILLED } from './escapes.ts';
+import { Lines } from './lines.ts';
+import { Made, tryOf } from './made.ts';
+import { type Target, targetOf } from './target.ts';
+
+/** Callbacks held at once: far more than slow receivers may keep from being acknowledged. */
+const HOLD = 4_096;
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+const USER_AGENT = `Hermod/${version}`;
+
+export const notifier: Service = {
+  name: 'notifier',
+  async start({ config, dir, bus }: Context) {
+    const { timeout, perHost } = config.callbacks;
+    const callers = openCallers(config, dir);
+    const lines = new Lines<Answer>(perHost);
+    const made = new Made(Date.now());
+    const underWay = new Map<string, Promise<Answer | 'busy'>>();
+
+    async function make(callback: Callback, key: string): Promise<Answer | 'busy'> {
+      const url = fillEscapes(callback.url, callback);
+      const target = url === undefined ? undefined : targetOf(url);
+      if (!target) return faultOf(url);
+      const answer = await lines.run(target.origin, () => timed(callback, target));
+      if (answer !== 'busy') made.add(key, answer, Date.now());
+      return answer;
+    }
+
+    async function timed(callback: Callback, target: Target): Promise<Answer> {
+      const startedAt = performance.now();
+      const answer = await makeCall(target, callers.of(callback.client), USER_AGENT, timeout);
+      const ms = performance.now() - startedAt;
+      metrics.callbackSeconds.observe(ms / 1_000);
+      log(callback, target.host, answer, Math.round(ms));
+      return answer;
+    }
+
+    async function take(callback: Callback): Promise<Follow[]> {
+      const key = tryOf(callback);
+      const known = made.get(key) ?? underWay.get(key);
+      if (known) {
+        metrics.callbacks.inc({ outcome: 'repeat' });
+        return tell(callback, await known);
+      }
+      const call = make(callback, key).finally(() => underWay.delete(key));
+      underWay.set(key, call);
+      const answer = await call;
+      metrics.callbacks.inc({ outcome: outcomeOf(answer) });
+      return tell(callback, answer);
+    }
+
+    const consumer = await bus.consume(NOTIFIER, { hold: HOLD, dead: 'callback' }, (batch: Envelope[]): Handled[] =>
+      batch.map((envelope) => take(envelope as Callback)),
+    );
+    await consumer.start();
+    return {
+      async stop() {
+        const stopped = consumer.stop();
+        lines.close();
+        await stopped;
+        await callers.close();
+      },
+    };
+  },
+};
+
+const faultOf = (url: string | undefined): Answer => ({
+  ok: false,
+  permanent: true,
+  reason: url === undefined ? `the URL, filled, is longer than ${MOST_FILLED} characters` : 'no http or https URL',
+});
+
+/** The report to the ledger. */
+function tell({ callback, tries }: Callback, answer: Answer | 'busy'): Follow[] {
+  const report: ReportOf<'told'> = {
+    v: VERSION.report,
+    type: 'report',
+    kind: 'told',
+    at: Date.now(),
+    callback,
+    tries,
+    ...(answer === 'busy' ? { ok: false, busy: true, reason: 'receiver busy' } : answer),
+  };
+  return [{ to: toReport('told'), envelope: report }];
+}
+
+const outcomeOf = (answer: Answer | 'busy') => {
+  if (answer === 'busy') return 'busy';
+  return answer.ok ? 'ok' : answer.permanent ? 'refused' : 'failed';
+};
+
+/** Only the host is named: the URL holds what is between client and receiver. */
+function log({ id, client }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
+  logAccess({ event: 'callback', id, client, address: host, state: ok ? 'ok' : 'failed', reason, ms });
+}
+
+if (import.meta.main) await runServices([notifier]);

@@ -1,0 +1,432 @@
+// What the ledger owes a client: Kannel 1.4.5's callbacks for each dlr-mask, whatever the order in which facts arrive,
+// and the outbox: one after another, repeats, giving up. Against a real database file.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Callback } from '#shared/messages/callback.ts';
+import type { Envelope } from '#shared/messages/envelope.ts';
+import { newId } from '#shared/messages/id.ts';
+import type { ReportOf } from '#shared/messages/report.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { type Database, openDatabase } from '../../../services/ledger/database.ts';
+import { type OutboxOptions, waitAfter } from '../../../services/ledger/outbox.ts';
+import { openRecorder, type Recorder } from '../../../services/ledger/record.ts';
+
+const T0 = 1_795_296_456_000;
+const HOUR = 3_600_000;
+const RETRIES = [5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, HOUR];
+let dir: string;
+let db: Database;
+let recorder: Recorder;
+let untold: { callback: Callback; reason: string }[];
+/** Callbacks on the notifier's queue. */
+let queued: Callback[];
+
+const options: OutboxOptions & { onFinal(): void } = {
+  accountOf: (provider) => `${provider}-user`,
+  retries: RETRIES,
+  giveUpAfter: 24 * HOUR,
+  onUntold: (callback, reason) => untold.push({ callback, reason }),
+  onFinal: () => {},
+};
+const openLedger = () => {
+  db = openDatabase(join(dir, 'ledger.sqlite'));
+  recorder = openRecorder(db, options);
+};
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'hermod-owed-'));
+  [untold, queued] = [[], []];
+  openLedger();
+});
+afterEach(() => {
+  db.close();
+  rmSync(dir, { recursive: true });
+});
+
+const publish = (callbacks: Callback[]) => {
+  recorder.published(callbacks);
+  queued.push(...callbacks);
+};
+const feed = (envelope: Envelope, now = T0) => publish(db.transaction(() => recorder.record(envelope, now)));
+const told = (callback: Callback, more: Partial<ReportOf<'told'>>, at = T0): ReportOf<'told'> => ({
+  v: 1,
+  type: 'report',
+  kind: 'told',
+  at,
+  callback: callback.callback,
+  tries: callback.tries,
+  ok: false,
+  reason: 'HTTP status 500',
+  ...more,
+});
+/** Everything that goes out when the receiver takes it all: in order, as `type text`. */
+const goesOut = (): string[] => {
+  const out: string[] = [];
+  for (let callback = queued.shift(); callback; callback = queued.shift()) {
+    out.push(`${callback.dlrType} ${callback.values.text}`);
+    feed(told(callback, { ok: true, reason: '200' }));
+  }
+  expect(recorder.due(T0 + 48 * HOUR, 10)).toEqual([]);
+  return out;
+};
+
+const ID = newId(T0);
+const sms = (dlrMask: number, change: Partial<Sms> = {}): Sms => ({
+  v: 1,
+  type: 'sms',
+  id: ID,
+  handover: 0,
+  attempts: 0,
+  expiry: T0 + HOUR,
+  at: T0,
+  traceparent: '',
+  client: 'test',
+  door: 'http',
+  lane: 'urgent',
+  to: '447700900123',
+  given: '+447700900123',
+  from: '12345',
+  text: 'key word three',
+  segments: 1,
+  dlrMask,
+  dlrUrl: 'http://client.example/d',
+  ...change,
+});
+const report = { v: 1, type: 'report', at: T0 + 10, provider: 'sink' } as const;
+const submitted = (providerId = 'a1', handover = 0): Envelope => ({
+  ...report,
+  kind: 'submitted',
+  id: ID,
+  handover,
+  parts: [{ providerId, receipt: true }],
+});
+const receipt = (
+  stat: string,
+  state: ReportOf<'receipt'>['state'],
+  change: Partial<ReportOf<'receipt'>> = {},
+): Envelope => ({
+  ...report,
+  kind: 'receipt',
+  at: T0 + 100,
+  providerId: 'a1',
+  state,
+  stat,
+  error: '000',
+  to: '447700900123',
+  raw: stat,
+  ...change,
+});
+const ended = (change: Partial<ReportOf<'final'>>): Envelope => ({
+  ...report,
+  kind: 'final',
+  id: ID,
+  handover: 0,
+  state: 'rejected',
+  reason: 'ESME_RINVDSTADR',
+  ...change,
+});
+const REFUSED = '16 NACK/0x0000000b/Invalid Destination Address';
+
+// Columns: dlr-mask, then what Kannel sends when the message is taken and then …
+const MASKS: [mask: number, delivered: string[], undelivered: string[], buffered: string[], refused: string[]][] = [
+  [0, [], [], [], []],
+  [1, ['1 DELIVRD'], [], ['1 DELIVRD'], []],
+  [2, [], ['2 UNDELIV'], [], [REFUSED]],
+  [3, ['1 DELIVRD'], ['2 UNDELIV'], ['1 DELIVRD'], [REFUSED]],
+  [4, [], [], ['4 ENROUTE'], []],
+  [7, ['1 DELIVRD'], ['2 UNDELIV'], ['4 ENROUTE', '1 DELIVRD'], [REFUSED]],
+  [8, ['8 ACK/'], ['8 ACK/'], ['8 ACK/'], []],
+  [16, [], [], [], [REFUSED]],
+  [18, [], ['2 UNDELIV'], [], [REFUSED]],
+  [19, ['1 DELIVRD'], ['2 UNDELIV'], ['1 DELIVRD'], [REFUSED]],
+  [24, ['8 ACK/'], ['8 ACK/'], ['8 ACK/'], [REFUSED]],
+  [31, ['8 ACK/', '1 DELIVRD'], ['8 ACK/', '2 UNDELIV'], ['8 ACK/', '4 ENROUTE', '1 DELIVRD'], [REFUSED]],
+  [66, [], ['2 UNDELIV'], [], [REFUSED]],
+];
+const STORIES = ['delivered', 'undelivered', 'buffered', 'refused'] as const;
+const storyOf = (mask: number): Record<(typeof STORIES)[number], Envelope[]> => ({
+  delivered: [sms(mask), submitted(), receipt('DELIVRD', 'delivered')],
+  undelivered: [sms(mask), submitted(), receipt('UNDELIV', 'failed')],
+  buffered: [sms(mask), submitted(), receipt('ENROUTE', 'buffered'), receipt('DELIVRD', 'delivered', { at: T0 + 200 })],
+  refused: [sms(mask), ended({ code: 11 })],
+});
+
+describe.each(MASKS)('dlr-mask %i', (mask, ...expected) => {
+  test.each(STORIES.map((story, i) => [story, expected[i]!] as const))('%s', (story, callbacks) => {
+    for (const envelope of storyOf(mask)[story]) feed(envelope);
+    expect(goesOut()).toEqual(callbacks);
+  });
+});
+
+/** All orders in which the bus can bring these. */
+function orders<T>(items: T[]): T[][] {
+  if (items.length < 2) return [items];
+  return items.flatMap((item, i) => orders(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
+}
+
+describe('in any order, and with everything delivered twice, a client hears the same', () => {
+  test.each(STORIES.filter((story) => story !== 'buffered'))('%s', (story) => {
+    for (const order of orders(storyOf(31)[story])) {
+      for (const envelope of [...order, ...order]) feed(envelope);
+      const out = goesOut();
+      expect(out).toEqual(MASKS.find(([mask]) => mask === 31)![STORIES.indexOf(story) + 1]);
+      db.close();
+      rmSync(join(dir, 'ledger.sqlite'));
+      rmSync(join(dir, 'ledger.sqlite-wal'), { force: true });
+      rmSync(join(dir, 'ledger.sqlite-shm'), { force: true });
+      openLedger();
+    }
+  });
+  test('an intermediate notification never comes after the final receipt, and once each', () => {
+    const [message, taken, enroute, final] = storyOf(31).buffered as [Envelope, Envelope, Envelope, Envelope];
+    for (const envelope of [message, taken, enroute, enroute, final, enroute, final]) feed(envelope);
+    expect(goesOut()).toEqual(['8 ACK/', '4 ENROUTE', '1 DELIVRD']);
+  });
+  test('a receipt that overtakes the answer to its submit comes behind it, in its full length but for the text', () => {
+    const raw =
+      'id:a1 sub:001 dlvrd:001 submit date:2611212127 done date:2611212127 stat:DELIVRD err:000 text:key word three';
+    feed(receipt('DELIVRD', 'delivered', { raw }));
+    feed(submitted());
+    expect(queued).toEqual([]);
+    feed(sms(31));
+    expect(goesOut()).toEqual(['8 ACK/', `1 ${raw.replace('key word three', '')}`]);
+  });
+});
+
+describe('what a callback says', () => {
+  const values = () => queued.shift()!;
+  test('the answer to the submit', () => {
+    feed(sms(31));
+    feed(submitted('6b020cc800000001'));
+    expect(values()).toMatchObject({
+      id: ID,
+      client: 'test',
+      at: T0 + 10,
+      url: 'http://client.example/d',
+      dlrType: 8,
+      values: {
+        given: '+447700900123',
+        from: '12345',
+        provider: 'sink',
+        providerId: '6b020cc800000001',
+        text: 'ACK/',
+        account: '',
+        meta: '?smpp_resp??orig_msg?dlr_mask=31&',
+      },
+    });
+  });
+  test('a receipt: the provider id in the form of the submit, the account, the error', () => {
+    feed(sms(3));
+    feed(submitted('ff'));
+    feed(
+      receipt('UNDELIV', 'failed', { providerId: '255', error: '123', raw: 'id:255 stat:UNDELIV err:123 text:key' }),
+    );
+    expect(values()).toMatchObject({
+      at: T0 + 100,
+      dlrType: 2,
+      values: {
+        providerId: 'ff',
+        text: 'id:255 stat:UNDELIV err:123 text:key',
+        account: 'sink-user',
+        meta: '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%7B&',
+      },
+    });
+  });
+  test.each([
+    [undefined, '?orig_msg?dlr_mask=3&'],
+    ['abc', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%00&'],
+    ['321', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%01A&'],
+  ])('meta data for error %s', (error, meta) => {
+    feed(sms(3));
+    feed(submitted());
+    const { error: _error, ...bare } = receipt('UNDELIV', 'failed') as ReportOf<'receipt'>;
+    feed(error === undefined ? bare : { ...bare, error });
+    expect(values().values.meta).toBe(meta);
+  });
+  test.each<[Partial<ReportOf<'final'>>, string]>([
+    [{ code: 11, reason: 'ESME_RINVDSTADR' }, 'NACK/0x0000000b/Invalid Destination Address'],
+    [{ code: 1, reason: 'ESME_RINVMSGLEN' }, 'NACK/0x00000001/Message Length is invalid'],
+    [
+      { code: 0x400, reason: '0x00000400' },
+      'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
+    ],
+    [{ code: 0x39, reason: '0x00000039' }, 'NACK/0x00000039/Unknown/Reserved'],
+    [{ reason: 'every provider refused it: ESME_RSUBMITFAIL' }, 'NACK/0x00000045/Submit failed'],
+    [
+      { reason: 'every provider refused it: 0x00000400' },
+      'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
+    ],
+    [{ state: 'failed', reason: 'no time left to try again: ESME_RSYSERR' }, 'NACK/0x00000008/System Error'],
+    [{ reason: 'no route leads to a provider' }, 'NACK/no route leads to a provider'],
+    [{ state: 'expired', reason: 'its validity was over' }, 'NACK/validity expired'],
+    [{ code: 400, reason: 'the number is blocked' }, 'NACK/0x00000190/the number is blocked'],
+  ])('an end: %o', (change, text) => {
+    feed(sms(16));
+    feed(ended(change));
+    expect(values()).toMatchObject({ dlrType: 16, values: { text, providerId: '', account: '' } });
+  });
+});
+
+describe('one story, one set of callbacks', () => {
+  test('a message that two providers took is acknowledged once', () => {
+    feed(sms(31));
+    feed(submitted('a1', 0));
+    feed(submitted('b1', 1));
+    expect(goesOut()).toEqual(['8 ACK/']);
+  });
+  test('failed after another part was delivered, and delivered after it failed: the first final state stays', () => {
+    feed(sms(31));
+    feed({ ...submitted(), parts: ['a1', 'a2'].map((providerId) => ({ providerId, receipt: true })) } as Envelope);
+    feed(receipt('DELIVRD', 'delivered', { providerId: 'a1' }));
+    feed(receipt('UNDELIV', 'failed', { providerId: 'a2' }));
+    feed(receipt('ENROUTE', 'buffered', { providerId: 'a1', at: T0 + 900 }));
+    expect(goesOut()).toEqual(['8 ACK/', '2 UNDELIV']);
+  });
+  test('no URL, nothing owed; a receipt for another handset is not this one', () => {
+    const { dlrUrl: _none, ...without } = sms(31);
+    feed(without);
+    feed(submitted());
+    feed(receipt('DELIVRD', 'delivered'));
+    expect(queued).toEqual([]);
+    const other = newId(T0);
+    feed(sms(1, { id: other }));
+    feed({ ...submitted('z9'), id: other } as Envelope);
+    feed(receipt('DELIVRD', 'delivered', { providerId: 'z9', to: '447700900999' }));
+    expect(queued).toEqual([]);
+  });
+});
+
+describe('the outbox', () => {
+  const begin = (): Callback => {
+    feed(sms(31));
+    feed(submitted());
+    feed(receipt('DELIVRD', 'delivered'));
+    expect(queued).toHaveLength(1);
+    return queued.shift()!;
+  };
+  /** What is due within `ms` from `from`, second by second, as the ledger looks. */
+  const nextDue = (from: number, ms = 25 * HOUR): { callback: Callback; at: number } | undefined => {
+    for (let at = from; at <= from + ms; at += 1_000) {
+      const [callback] = recorder.due(at, 10);
+      if (callback) return { callback, at };
+    }
+    return undefined;
+  };
+
+  test('the second callback waits for the first', () => {
+    const first = begin();
+    expect(first.dlrType).toBe(8);
+    feed(told(first, {}, T0 + 50), T0 + 60);
+    expect(queued).toEqual([]);
+    expect(recorder.due(T0 + 4_000, 10)).toEqual([]);
+    const again = nextDue(T0 + 60)!.callback;
+    expect(again).toEqual({ ...first, tries: 1 });
+    publish([again]);
+    feed(told(queued.shift()!, { ok: true }, T0 + 6_000), T0 + 6_000);
+    expect(queued.map(({ dlrType }) => dlrType)).toEqual([1]);
+  });
+
+  test('the ladder: each wait longer, hourly in the end, given up after a day with its reason', () => {
+    let callback: Callback | undefined = begin();
+    let at = T0;
+    const waits: number[] = [];
+    while (callback) {
+      feed(told(callback, {}, at + 10), at + 10);
+      const next = nextDue(at);
+      if (!next) break;
+      waits.push(Math.round((next.at - at) / 1_000));
+      ({ callback, at } = next);
+      publish([callback]);
+      queued.length = 0;
+    }
+    expect(waits.slice(0, 8)).toEqual([6, 16, 61, 301, 901, 1_801, 3_601, 3_601]);
+    expect(waits.length).toBe(29);
+    expect(at - T0).toBeLessThanOrEqual(24 * HOUR);
+    expect(untold).toEqual([{ callback, reason: 'HTTP status 500' }]);
+    const row = db.statement('select untold from message where id = $1').get(ID);
+    expect(row).toEqual({ untold: 'HTTP status 500' });
+    // It holds back the second one until it is in safe keeping.
+    expect(queued).toEqual([]);
+    expect(db.transaction(() => recorder.dropped(callback!, at)).map(({ dlrType }) => dlrType)).toEqual([1]);
+  });
+
+  test('a receiver that is away for an hour gets everything, in order', () => {
+    const back = T0 + HOUR;
+    const out: number[] = [];
+    publish([begin()]);
+    for (let at = T0; at < T0 + 3 * HOUR; at += 1_000) {
+      publish(recorder.due(at, 10));
+      for (const callback of queued.splice(0)) {
+        if (at >= back) out.push(callback.dlrType);
+        feed(told(callback, at < back ? {} : { ok: true, reason: '200' }, at), at);
+      }
+    }
+    expect(out).toEqual([8, 1]);
+  });
+
+  test('what would end the same way each time is given up at once', () => {
+    const first = begin();
+    feed(told(first, { permanent: true, reason: '10.0.0.1 is a private address' }));
+    expect(untold.map(({ reason }) => reason)).toEqual(['10.0.0.1 is a private address']);
+    expect(nextDue(T0)).toBeUndefined();
+  });
+
+  test('a busy receiver: again soon, and not everyone at the same moment', () => {
+    const waits = Array.from({ length: 40 }, (_, i) => {
+      const id = newId(T0 + i);
+      feed(sms(8, { id }));
+      feed({ ...submitted(`p${i}`), id } as Envelope);
+      const callback = queued.shift()!;
+      feed(told(callback, { busy: true, reason: 'receiver busy' }, T0 + 90_000), T0 + 90_000);
+      const row = db.statement('select due_at, tries from outbox where id = $1').get(callback.callback)!;
+      expect(row.tries).toBe(1);
+      return Number(row.due_at) - T0 - 90_000;
+    });
+    for (const wait of waits) {
+      expect(wait).toBeGreaterThanOrEqual(5_000);
+      expect(wait).toBeLessThanOrEqual(300_000);
+    }
+    expect(new Set(waits).size).toBeGreaterThan(30);
+  });
+
+  test('an answer that comes twice, or late, counts once', () => {
+    const first = begin();
+    feed(told(first, {}, T0 + 50));
+    feed(told(first, {}, T0 + 50));
+    const { callback } = nextDue(T0)!;
+    expect(callback.tries).toBe(1);
+    publish([callback]);
+    feed(told(first, { ok: true }));
+    expect(queued.map(({ tries }) => tries)).toEqual([1]);
+  });
+
+  test('an answer that is written before the note that it went out', () => {
+    feed(sms(8));
+    const [callback] = db.transaction(() => recorder.record(submitted(), T0));
+    feed(told(callback!, {}, T0 + 1));
+    recorder.published([callback!]);
+    expect(nextDue(T0)?.callback.tries).toBe(1);
+  });
+
+  test('what was on its way when the ledger ended goes out again, with the same number', () => {
+    const first = begin();
+    expect(recorder.due(T0, 10)).toEqual([]);
+    db.close();
+    openLedger();
+    expect(recorder.due(T0, 10)).toEqual([first]);
+  });
+
+  test('the ladder is a function of age', () => {
+    expect([0, 4_999, 5_000, 19_999, 20_000, 79_999, 80_000, 20 * HOUR].map((age) => waitAfter(RETRIES, age))).toEqual([
+      5_000,
+      5_000,
+      15_000,
+      15_000,
+      60_000,
+      60_000,
+      300_000,
+      HOUR,
+    ]);
+  });
+});
