@@ -26,12 +26,20 @@ export type Home = {
   port?: number;
 };
 
-/** Opens the node's folder for the state folder `dir`, making what is missing. */
+/**
+ * Opens the node's folder for the state folder `dir`, making what is missing. As root only its data and its logs belong
+ * to the broker's user: in a folder of that user's, root's own writing could be led elsewhere by a link.
+ */
 export function openHome(dir: string): Home {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const owner = process.getuid?.() === 0 ? brokerUser() : undefined;
   const home = { path: homePath(realpathSync(dir), owner), ...(owner && { owner }) };
-  for (const folder of ['.', 'data', 'log']) {
+  mkdirSync(home.path, { recursive: true, mode: 0o700 });
+  if (owner) {
+    chownSync(home.path, 0, owner.gid);
+    chmodSync(home.path, 0o750);
+  }
+  for (const folder of ['data', 'log']) {
     const path = join(home.path, folder);
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (owner) chownSync(path, owner.uid, owner.gid);
@@ -87,8 +95,9 @@ export function writeSettings(home: Home, ports: Ports): void {
     'log.file.rotation.size = 10485760',
     'log.file.rotation.count = 5',
   ];
-  put(home, 'rabbitmq.conf', `${lines.join('\n')}\n`, 0o600);
-  put(home, 'enabled_plugins', '[].\n', 0o600);
+  const readable = home.owner ? 0o640 : 0o600;
+  put(home, 'rabbitmq.conf', `${lines.join('\n')}\n`, readable);
+  put(home, 'enabled_plugins', '[].\n', readable);
   put(home, 'port', `${ports.amqp}\n`, 0o600);
 }
 
@@ -101,7 +110,8 @@ function put({ path, owner }: Pick<Home, 'path' | 'owner'>, name: string, text: 
   const file = join(path, name);
   writeFileSync(file, text, { mode });
   chmodSync(file, mode);
-  if (owner) chownSync(file, owner.uid, owner.gid);
+  // Erlang wants the cookie to be the node's own.
+  if (owner) chownSync(file, mode === 0o400 ? owner.uid : 0, owner.gid);
 }
 
 function readIfThere(file: string): string {

@@ -69,7 +69,7 @@ async function launch(program: Program, home: Home, ports: Ports, say: NodeOptio
   writeSettings(home, ports);
   const env = environment(program, home, ports);
   const url = `amqp://${USER}:${home.password}@127.0.0.1:${ports.amqp}`;
-  const output = openSync(join(home.path, 'log/startup.log'), 'w', 0o600);
+  const output = openSync(join(home.path, 'startup.log'), 'w', 0o600);
   const options = { cwd: home.path, env, owner: home.owner, output };
   // An epmd of our own in the foreground: the one that Erlang would start outlives its nodes.
   const epmd = spawnTethered([program.epmd, '-port', String(ports.epmd)], options);
@@ -89,7 +89,7 @@ async function launch(program: Program, home: Home, ports: Ports, say: NodeOptio
   } catch (error) {
     const fault = (server.ended() && lastFault(home)) || (error as Error).message;
     await (epmd.ended() ? server.end(0) : stop()); // without its epmd it has hardly begun
-    throw new Error(`RabbitMQ did not start: ${fault} (logs: ${join(home.path, 'log')})`);
+    throw new Error(`RabbitMQ did not start: ${fault} (logs: ${home.path}, startup.log and log/)`);
   }
   say(`RabbitMQ is ready after ${((performance.now() - began) / 1_000).toFixed(1)} s`);
   return { url, pid: server.pid, home: home.path, exited, flushDeclarations: () => flush(program, home, env), stop };
@@ -128,17 +128,15 @@ let flushes = 0;
 async function flush({ erl }: Program, { path, owner }: Home, env: Record<string, string>): Promise<void> {
   const call = (what: string, args: string) => `rpc:call('${NAME}', dets, ${what}, ${args})`;
   const code = `try [ok = ${call('sync', '[Table]')} || Table <- ${call('all', '[]')}], halt(0) catch _:R -> io:format("~0p", [R]), halt(1) end.`;
-  const asker = [
-    '-boot',
-    'no_dot_erlang',
-    '-noinput',
-    '-hidden',
-    '-sname',
-    `flush-${process.pid}-${flushes++}@localhost`,
-  ];
-  const args = [...asker, '-start_epmd', 'false', ...ON_LOOPBACK, '-eval', code];
+  const name = `flush-${process.pid}-${flushes++}@localhost`;
+  const args = ['-boot', 'no_dot_erlang', '-noinput', '-hidden', '-sname', name, '-start_epmd', 'false'];
   try {
-    await promisify(execFile)(erl, args, { cwd: path, env, ...owner, timeout: FLUSH_WITHIN_MS });
+    await promisify(execFile)(erl, [...args, ...ON_LOOPBACK, '-eval', code], {
+      cwd: path,
+      env,
+      ...owner,
+      timeout: FLUSH_WITHIN_MS,
+    });
   } catch (error) {
     const { stdout, message } = error as Error & { stdout?: string };
     throw new Error(`RabbitMQ's declarations could not be written to disk: ${(stdout || message).slice(0, 300)}`);
@@ -147,7 +145,7 @@ async function flush({ erl }: Program, { path, owner }: Home, env: Record<string
 
 /** What the node said when it gave up, on one line; undefined when it said nothing. */
 function lastFault(home: Home): string | undefined {
-  const said = readFileSync(join(home.path, 'log/startup.log'), 'utf8').trim();
+  const said = readFileSync(join(home.path, 'startup.log'), 'utf8').trim();
   const at = said.search(/^(?:Error during startup|ERROR): /m);
   const fault =
     at === -1 ? said.split('\n').findLast((line) => !line.startsWith('Crash dump')) : said.slice(at).split('\n\n')[0];

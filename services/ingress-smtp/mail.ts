@@ -60,7 +60,8 @@ export async function readMail(octets: Buffer): Promise<Mail> {
   }
   return {
     subject: parsed.subject ?? '',
-    text: textOf(parsed),
+    // What base64 or quoted-printable hid can still have other line ends.
+    text: textOf(parsed).replaceAll(/\r\n?/g, '\n'),
     ...(parsed.messageId ? { messageId: parsed.messageId } : {}),
     from: parsed.from?.value[0]?.address ?? '',
     to: [parsed.to ?? []].flat().flatMap(({ value }) => value.flatMap(({ address }) => (address ? [address] : []))),

@@ -8,6 +8,7 @@ import { parseRecipients, type Recipient } from '#shared/sms/number.ts';
 const MOST_TEXT = 32_768;
 /** Stands for octets that do not fit the mail's character set. A one-time password with a hole is worth nothing. */
 const REPLACEMENT = '\ufffd';
+const CONTROL = /[\0-\x08\x0b-\x1f\x7f]/;
 
 export type Envelope = { from: string; recipients: readonly string[] };
 export type Content = { subject: string; text: string };
@@ -84,6 +85,7 @@ function addTo(parts: Part[], rule: MailRule, fields: Fields, countryOf: Country
   if (empty) return `the field ${empty} is empty`;
   const text = fill(rule.text, fields);
   if (text.includes(REPLACEMENT)) return 'the text has octets that do not fit its character set';
+  if (CONTROL.test(text)) return 'the text has control characters';
   const numbers = numbersOf(rule, fields, countryOf);
   if (!numbers.ok) return `the number: ${numbers.reason}`;
   let part = parts.find((one) => one.text === text);

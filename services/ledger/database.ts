@@ -1,5 +1,5 @@
 // The ledger's database file: SQLite with a write-ahead log, synced at every commit, migrated at open.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -24,6 +24,7 @@ export function openDatabase(file: string): Database {
   let db: DatabaseSync;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    closeSync(openSync(file, 'a', 0o600)); // SQLite would make it readable for everyone, and its log alike.
     db = new DatabaseSync(file);
     db.exec(
       'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 4000',

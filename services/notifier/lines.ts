@@ -2,7 +2,7 @@
 // works off within a moment. What is beyond that is sent back at once, so that a slow receiver delays no one else.
 
 /** A call waits in line no longer than this. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 1_000;
 const SWEEP_MS = 250;
 /** Duration of a call, until the first ones of a line have shown theirs. */
 const FIRST_GUESS_MS = 10;

@@ -17,7 +17,7 @@ import { Made, tryOf } from './made.ts';
 import { type Target, targetOf } from './target.ts';
 
 /** Callbacks held at once: far more than slow receivers may keep from being acknowledged. */
-const HOLD = 4_096;
+const HOLD = 8_192;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const USER_AGENT = `Hermod/${version}`;
 

@@ -32,6 +32,11 @@ describe('the decoded text', () => {
     });
   });
 
+  test('has LF for every line end, whatever an encoding hid', async () => {
+    const headers = ['Content-Type: text/plain', 'Content-Transfer-Encoding: base64'];
+    expect(await mail(...headers, '', base64('a\r\nb\rc\n'))).toMatchObject({ text: 'a\nb\nc\n' });
+  });
+
   test('of HTML alone: lines stay lines, and stay as long as they are', async () => {
     const long = 'word '.repeat(60).trim();
     const body = `<html><head><style>p{}</style></head><p>to:4850<br>text: a &amp; b</p><a href="http://x">${long}</a>`;

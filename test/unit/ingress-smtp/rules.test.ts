@@ -36,7 +36,9 @@ describe("the guide's rule", () => {
   });
 
   test('takes whatever the fields hold, as it stands', () => {
-    const line = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }).filter((s) => !/[\n\ufffd]/.test(s));
+    const line = fc
+      .string({ unit: 'grapheme', minLength: 1, maxLength: 40 })
+      .filter((s) => !/[\0-\x1f\x7f\ufffd]/.test(s));
     fc.assert(
       fc.property(line, line, (username, password) => {
         const body = `to:48501234567\ntext:Username:${username}\ntext:Password:${password}\n`;
@@ -58,6 +60,7 @@ describe("the guide's rule", () => {
     ['a bad number', { subject, text: text.replace('48501234567', 'me') }, /^the number: /],
     ['a number without country code', { subject, text: text.replace('48501', '0501') }, /country code/],
     ['a hole in the text', { subject, text: text.replace('t6', '\ufffd') }, /character set/],
+    ['a control character', { subject, text: text.replace('t6', '\0') }, /control characters/],
     ['a very long text', { subject, text: `${text}${'x'.repeat(40_000)}` }, /over 32768 characters/],
   ])('does not take a mail with %s', (_what, content, reason) => {
     expect(reasonOf(judge(guide, envelope, content, nowhere))).toMatch(reason);

@@ -306,7 +306,7 @@ describe('the outbox', () => {
     return queued.shift()!;
   };
   /** What is due within `ms` from `from`, second by second, as the ledger looks. */
-  const nextDue = (from: number, ms = 25 * HOUR): { callback: Callback; at: number } | undefined => {
+  const nextDue = (from: number, ms = 2 * HOUR): { callback: Callback; at: number } | undefined => {
     for (let at = from; at <= from + ms; at += 1_000) {
       const [callback] = recorder.due(at, 10);
       if (callback) return { callback, at };

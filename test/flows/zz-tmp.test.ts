@@ -1,0 +1,131 @@
+// More than a hundred malformed mails at the mail door: each ends in a clear answer, nothing crashes, nothing is half
+// sent, and memory stays flat.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { egressSmpp } from '../../services/egress-smpp/main.ts';
+import { ingressSmtp } from '../../services/ingress-smtp/main.ts';
+import { ledger } from '../../services/ledger/main.ts';
+import { router } from '../../services/router/main.ts';
+import { hostileMails } from '../peers/hostile-mails.ts';
+import { dial, open, type SmtpClient } from '../peers/smtp-client.ts';
+import { freePort } from '../rig/port.ts';
+import { type Rig, startRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const SPONSOR = 'sponsor@test-cisco.com';
+const SMS = 'sms@test-cisco.com';
+const TEXT = JSON.stringify('ISE Guest portal Username:  jsmith02 Password:  t6ub79\x116r');
+const mails = hostileMails();
+
+let rig: Rig;
+let port: number;
+beforeAll(async () => {
+  port = await freePort();
+  rig = await startRig({
+    settings: (standard) => ({
+      ...standard,
+      listen: { ...standard.listen, smtp: { port, maxSize: '128KiB' } },
+      mail: {
+        rules: [
+          {
+            name: 'ise-guest',
+            client: 'tester',
+            networks: ['127.0.0.1'],
+            when: { subject: 'Guest.*Text.*Notification' },
+            pick: ['^to:(?P<to>.*)$', '^text:Username:(?P<username>.*)$', '^text:Password:(?P<password>.*)$'],
+            number: '{to}',
+            text: 'ISE Guest portal Username: {username} Password: {password}',
+          },
+        ],
+      },
+    }),
+    services: [ledger, router, egressSmpp, ingressSmtp],
+  });
+});
+afterAll(() => rig?.stop());
+
+/** Sends the corpus over one connection and gives the replies. A dot that begins a line is stuffed. */
+async function offerAll(client: SmtpClient): Promise<{ name: string; code: number; text: string }[]> {
+  const replies = [];
+  for (const { name, data } of mails) {
+    const reply = await client.mail(SPONSOR, [SMS], data.replaceAll(/^\./gm, '..'));
+    replies.push({ name, ...reply });
+  }
+  return replies;
+}
+
+test('each of them ends in a clear answer, and what is accepted arrives whole', { timeout: 120_000 }, async () => {
+  expect(mails.length).toBeGreaterThan(100);
+  const client = await open(port);
+  const replies = await offerAll(client);
+  const unclear = replies.filter(({ code, text }) => {
+    if (code === 250) return !text.startsWith('2.6.0 accepted as ');
+    return ![550, 552, 554].includes(code) || !/^5\.\d\.\d [\x20-\x7e]{20,}$/.test(text);
+  });
+  expect(unclear).toEqual([]);
+  expect(replies.filter(({ name }) => name.startsWith('line')).map(({ code }) => code)).not.toContain(250);
+
+  const accepted = replies.filter(({ code }) => code === 250).length;
+  expect(accepted).toBeGreaterThan(20);
+  expect(replies.length - accepted).toBeGreaterThan(40);
+  expect(await client.say('NOOP')).toMatchObject({ code: 250, text: 'OK' });
+  client.close();
+  await until('what was accepted arrives', () => rig.smsc.received.length >= accepted);
+  const texts = rig.smsc.received.map(({ shortMessage }) => JSON.stringify(shortMessage.toString('latin1')));
+  expect(texts).toHaveLength(accepted);
+  expect(texts.filter((text) => text !== TEXT)).toEqual([]);
+});
+
+test('memory stays flat', { timeout: 240_000 }, async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held = () => {
+    collect();
+    const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+    return heapUsed + external + arrayBuffers;
+  };
+  const client = await open(port);
+  rig.smsc.received.length = 0;
+  await offerAll(client);
+  const before = { held: held(), rss: process.memoryUsage().rss };
+  const ROUNDS = 24;
+  for (let round = 0; round < ROUNDS; round++) {
+    await offerAll(client);
+    rig.smsc.received.length = 0;
+    (await import('node:fs')).appendFileSync('/tmp/mailsmtp/mem.txt', `${round} ${held() - before.held} ${process.memoryUsage().rss - before.rss}\n`);
+  }
+  client.close();
+  const offered = ROUNDS * mails.reduce((sum, { data }) => sum + data.length, 0);
+  expect(held() - before.held).toBeLessThan(offered / 3);
+  expect(process.memoryUsage().rss - before.rss).toBeLessThan(100 * 1_048_576);
+});
+
+test('clients that go away, talk too soon or never end leave nothing behind', async () => {
+  const early = await dial(port);
+  early.write('EHLO early\r\n');
+  expect(await early.reply()).toMatchObject({ code: 421 });
+  await early.ended;
+
+  const leavers = await Promise.all(Array.from({ length: 10 }, () => open(port)));
+  for (const leaver of leavers) {
+    await leaver.envelope(SPONSOR, [SMS]);
+    leaver.write('Subject: Guest Text Notification\r\n\r\nto:48501234567\r\n');
+    leaver.close();
+  }
+  const talker = await open(port);
+  talker.write('x'.repeat(10_000));
+  expect(await talker.reply()).toMatchObject({ code: 421, text: expect.stringMatching(/too long/) });
+  await talker.ended;
+
+  const browser = await dial(port);
+  await browser.reply();
+  expect(await browser.say('POST / HTTP/1.1')).toMatchObject({ code: 421 });
+  browser.close();
+
+  const good = await open(port);
+  expect(await good.mail(SPONSOR, [SMS], mails.find(({ name }) => name === 'truncated 19')!.data)).toMatchObject({
+    code: 250,
+  });
+  good.close();
+});
