@@ -25,7 +25,7 @@ export type PrivateNode = {
   pid: number;
   /** The folder of its data and logs. */
   home: string;
-  /** Resolves when its processes have ended, whoever ended them. */
+  /** Resolves when the Erlang VM and its epmd have ended, whoever ended them. */
   exited: Promise<void>;
   /**
    * Makes the declarations of quorum queues so far safe against a SIGKILL: RabbitMQ keeps them in tables that reach the

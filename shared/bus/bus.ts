@@ -27,7 +27,10 @@ export type Bus = {
   isOpen(): boolean;
   /** Why this service is not ready, or undefined. */
   notReady(): string | undefined;
-  /** Monotonic ms since the last confirm from a queue: the age of a bind's lease. */
+  /**
+   * Monotonic ms since the last confirm from a queue: the age of a bind's lease. 0 while an alarm of the broker blocks
+   * publishers: then no confirm can come, and its word that it blocks is as good.
+   */
   confirmAge(): number;
   /** Waits for outstanding confirms, then closes both connections. */
   close(): Promise<void>;
@@ -56,7 +59,7 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
       if (!out.isUp() || !into.isUp()) return 'no connection to the broker';
       return out.isBlocked() ? 'the broker blocks publishers: memory or disk alarm' : undefined;
     },
-    confirmAge: () => performance.now() - publisher.lastConfirm,
+    confirmAge: () => (out.isBlocked() ? 0 : performance.now() - publisher.lastConfirm),
     async close() {
       await Promise.race([publisher.drained(), new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
       publisher.close();

@@ -1,5 +1,11 @@
 // egress-smpp against an SMSC that behaves and one that does not: PDUs, answers, receipts, binds.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { openBus } from '#shared/bus/bus.ts';
+import { openLog } from '#shared/telemetry/log.ts';
+import { newAuthority } from '../rig/certificates.ts';
 import { type Rig, type RigOptions, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -217,6 +223,43 @@ describe('routes and time', () => {
     rig.smsc.set({ refuseBinds: 0 });
     await until('bound at last', () => rig.smsc.binds().now > 0, 20_000);
     expect(rig.smsc.received).toHaveLength(0);
+  });
+});
+
+describe('the line', () => {
+  test('TLS with an own authority; a certificate that it did not sign is refused', async () => {
+    const authority = newAuthority();
+    const dir = mkdtempSync(join(tmpdir(), 'hermod-tls-'));
+    try {
+      const ca = join(dir, 'ca.pem');
+      writeFileSync(ca, authority.ca);
+      await start({ smsc: { tls: authority.issue('127.0.0.1') }, settings: provider({ tls: { ca } }) });
+      expect(await rig.final(await send())).toMatchObject({ state: 'sent' });
+      await rig.stop();
+      writeFileSync(ca, newAuthority().ca);
+      await start({
+        smsc: { tls: authority.issue('127.0.0.1') },
+        settings: provider({ tls: { ca } }),
+        waitForBind: false,
+      });
+      let said = '';
+      const bus = await openBus(rig.amqpUrl, 'listener', openLog('listener'));
+      await bus.listen((item) => {
+        if (item.kind === 'provider') said = item.lastError ?? '';
+      });
+      await until('the worker says why', () => /certificate/.test(said)).finally(() => bus.close());
+      expect(rig.smsc.binds().max).toBe(0);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test('an SMSC that no longer answers enquire_link is left and bound again', async () => {
+    await start({ settings: provider({ enquireLink: '1s' }) });
+    rig.smsc.set({ ignoreEnquireLink: true });
+    await until('a second line', () => rig.smsc.counters().lines > 1, 15_000);
+    rig.smsc.set({ ignoreEnquireLink: false });
+    expect(await rig.final(await send())).toMatchObject({ state: 'sent' });
   });
 });
 

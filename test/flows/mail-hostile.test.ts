@@ -17,6 +17,7 @@ const SPONSOR = 'sponsor@test-cisco.com';
 const SMS = 'sms@test-cisco.com';
 const TEXT = JSON.stringify('ISE Guest portal Username:  jsmith02 Password:  t6ub79\x116r');
 const mails = hostileMails();
+const ROUNDS = 6;
 
 let rig: Rig;
 let port: number;
@@ -89,15 +90,17 @@ test('memory stays flat', { timeout: 240_000 }, async () => {
   rig.smsc.received.length = 0;
   await offerAll(client);
   const before = { held: held(), rss: process.memoryUsage().rss };
-  const ROUNDS = 4;
+  const after: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     await offerAll(client);
     rig.smsc.received.length = 0;
+    after.push(held());
   }
   client.close();
+  // The database holds a few MB now and then, so the least of the last rounds counts.
   const offered = ROUNDS * mails.reduce((sum, { data }) => sum + data.length, 0);
-  expect(held() - before.held).toBeLessThan(offered / 3);
-  expect(process.memoryUsage().rss - before.rss).toBeLessThan(100 * 1_048_576);
+  expect(Math.min(...after.slice(-3)) - before.held).toBeLessThan(offered / 3);
+  expect(process.memoryUsage().rss - before.rss).toBeLessThan(50 * 1_048_576);
 });
 
 test('clients that go away, talk too soon or never end leave nothing behind', async () => {

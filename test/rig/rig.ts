@@ -28,6 +28,8 @@ export type RigOptions = {
   smsc?: SmscOptions;
   /** Default: ledger, router, egress-smpp, ingress-http. Started in this order. */
   services?: Service[];
+  /** Default: true. */
+  waitForBind?: boolean;
 };
 
 export type Rig = {
@@ -53,6 +55,7 @@ export async function startRig({
   settings = (standard) => standard,
   smsc: behaviour,
   services,
+  waitForBind = true,
 }: RigOptions = {}): Promise<Rig> {
   const amqpUrl = process.env.AMQP_URL;
   if (!amqpUrl) throw new Error('AMQP_URL is not set: run this with vitest, whose set-up starts a broker');
@@ -83,7 +86,7 @@ export async function startRig({
   };
   await startServices();
   const httpUrl = `http://127.0.0.1:${httpPort}`;
-  if (list.includes(egressSmpp) && loaded.config.providers.sandbox)
+  if (waitForBind && list.includes(egressSmpp) && loaded.config.providers.sandbox)
     await until('the SMSC has a bind', () => smsc.binds().now > 0);
 
   const message = async (id: string) => {

@@ -42,6 +42,14 @@ test('a slow host keeps what it can do in a second, the rest is sent back at onc
   expect(outcomes).toEqual(Array(92).fill('busy'));
 });
 
+test('how long its calls took decides too, when those under way have only just begun', async () => {
+  start('slow', 40, 200);
+  await vi.advanceTimersByTimeAsync(801);
+  const outcomes = start('slow', 100, 200);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(outcomes.length).toBeGreaterThan(80);
+});
+
 test('nothing waits longer than a second, and another host feels nothing of it', async () => {
   const slow = start('hangs', 200, 60_000);
   await vi.advanceTimersByTimeAsync(1_500);
