@@ -26,6 +26,9 @@ providers:
 routes:
   - to: [sandbox]
 
+callbacks:
+  allow: [127.0.0.1] # where a dlr-url may point to beside public addresses
+
 sandbox: # remove this section, and the provider above, when you add a real provider
   port: 2775
   page: 2780

@@ -3,7 +3,9 @@ import type { Service } from '#shared/service.ts';
 
 export const SERVICES: Record<string, () => Promise<Service>> = {
   ledger: async () => (await import('../services/ledger/main.ts')).ledger,
+  notifier: async () => (await import('../services/notifier/main.ts')).notifier,
   router: async () => (await import('../services/router/main.ts')).router,
   'egress-smpp': async () => (await import('../services/egress-smpp/main.ts')).egressSmpp,
+  'ingress-smtp': async () => (await import('../services/ingress-smtp/main.ts')).ingressSmtp,
   'ingress-http': async () => (await import('../services/ingress-http/main.ts')).ingressHttp,
 };

@@ -11,6 +11,8 @@ import { EXIT, Fault } from './fault.ts';
 import { addMessages } from './messages.ts';
 import { warn } from './output.ts';
 import { addProviders } from './providers.ts';
+import { addRefusals } from './refusals.ts';
+import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
 
 function commandLine(): Command {
@@ -32,7 +34,7 @@ Example:
   hermod send --to +447700900123 --text 'Hello from Hermod' --wait`,
     )
     .exitOverride();
-  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead]) add(program);
+  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead, addRule, addRefusals]) add(program);
   return program;
 }
 

@@ -6,7 +6,7 @@ import { clock, say, sayJson, sayTable } from './output.ts';
 
 type Row = Refusal & { door: string };
 
-export function addRefusalsCommand(program: Command): void {
+export function addRefusals(program: Command): void {
   program
     .command('refusals')
     .description('show the last 200 requests that each door refused or found odd; texts and numbers are not kept')

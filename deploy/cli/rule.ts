@@ -17,7 +17,7 @@ const MOST_OCTETS = 64 * 1_048_576;
 type RuleOptions = Options & { from?: string; to?: string[] };
 type Message = { to: string[]; text: string; encoding: string; units: number; segments: number };
 
-export function addRuleCommand(program: Command): void {
+export function addRule(program: Command): void {
   program
     .command('rule <mail>')
     .description('show what each mail rule would make of a mail in a file, without sending it')

@@ -3,6 +3,7 @@
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { prepare, refuse, submit } from '#shared/doors/accept.ts';
 import { openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
@@ -26,6 +27,7 @@ export const ingressHttp: Service = {
   name: 'ingress-http',
   async start({ config, bus, log }: Context) {
     const credentials = openCredentials(config.clients);
+    await serveRefusals(bus, 'http');
     const app = fastify({
       logger: false,
       requestTimeout: LIMITS.requestTimeout,
@@ -51,7 +53,8 @@ export const ingressHttp: Service = {
       let verified = credentials.verify(user, passwordOf(query));
       if (verified instanceof Promise) verified = await verified;
       const no = (refusal: Refusal) => {
-        refuse('http', refusal.reason, address, verified ? user : undefined);
+        const more = { fields: [...query.keys()], detail: refusal.body };
+        refuse('http', refusal.reason, address, verified ? user : undefined, more);
         return refusal;
       };
       if (!verified || !credentials.allows(verified, address)) return no(UNAUTHORISED);

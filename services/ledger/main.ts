@@ -13,7 +13,7 @@ import { openWriter } from './writer.ts';
 /** Messages and reports held at once: four transactions' worth. */
 const HOLD = 2_000;
 /** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
-const CALLBACKS_IN_BATCH = 16;
+const CALLBACKS_IN_BATCH = 4;
 const DUE_EVERY_MS = 1_000;
 const DUE_AT_ONCE = 1_000;
 const NEWS_EVERY_MS = 2_000;
@@ -51,7 +51,8 @@ export const ledger: Service = {
       if (leaving.has(callback.callback)) return;
       leaving.add(callback.callback);
       const values = { ...callback.values, text: withoutText(callback.values.text) };
-      const body = { ...callback, values, untold };
+      // Sent again by hand it is another try, not a repeat of the last one.
+      const body = { ...callback, tries: callback.tries + 1, values, untold };
       await bus.putAside('callback', { queue: NOTIFIER, reason: 'the client was not told', body });
       const next = await writer.run(() => recorder.dropped(callback, Date.now()));
       leaving.delete(callback.callback);

@@ -16,8 +16,8 @@ import { Lines } from './lines.ts';
 import { Made, tryOf } from './made.ts';
 import { type Target, targetOf } from './target.ts';
 
-/** Callbacks held at once: far more than slow receivers may keep from being acknowledged. */
-const HOLD = 8_192;
+/** Callbacks held at once. A receiver that does a quarter of this in a second never has them sent back. */
+const HOLD = 2_048;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const USER_AGENT = `Hermod/${version}`;
 

@@ -2,28 +2,23 @@
 import { z } from 'zod';
 import { duration } from './units.ts';
 
+const PLACE = 'a host name in small letters, an address or a network, such as portal.example.com or 10.1.0.0/16';
+
 /** Hosts by name, addresses and networks. A name is a host's whole name: it covers whatever address it resolves to. */
 const places = (network: z.ZodType<string>) =>
-  z.array(
-    z.union(
-      [
-        network,
-        z.string().regex(/^(?![\d.]+$)[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9])?$/, 'a host name in small letters'),
-      ],
-      'a host name in small letters, an address or a network, such as portal.example.com or 10.1.0.0/16',
-    ),
-  );
+  z.array(z.union([network, z.string().regex(/^(?![\d.]+$)[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9])?$/, PLACE)], PLACE));
+const wait = duration.refine((ms) => ms >= 100, 'at least 100ms');
 
 export const callbacksSection = (network: z.ZodType<string>) =>
   z.strictObject({
     /** Loopback, private and other special addresses that the callbacks of every client may go to. */
     allow: places(network).default([]),
     /** For one try, from resolving the name to the end of the answer. */
-    timeout: duration.default(10_000),
+    timeout: wait.default(10_000),
     /** Most calls to one host at a time. */
     perHost: z.int().min(1).max(256).default(8),
     /** Waits between the tries of a callback that failed; the last one is repeated. */
-    retries: z.array(duration).min(1).max(20).default([5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000]),
+    retries: z.array(wait).min(1).max(20).default([5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000]),
     /** After this a callback is put aside: see `hermod dead`. */
     giveUpAfter: duration.default(24 * 3_600_000),
   });

@@ -3,7 +3,6 @@ import type { Bus } from '../bus/bus.ts';
 
 const MOST_KEPT = 200;
 const MOST_FIELDS = 24;
-const MOST_NAME = 40;
 
 export type Refusal = {
   /** Epoch ms. */
@@ -24,8 +23,8 @@ export type RefusalsOf = { door: string; refusals: Refusal[] };
 
 const kept = new Map<string, Refusal[]>();
 
-/** Field names come from outside: cut, and only printable characters. */
-const safe = (name: string) => name.slice(0, MOST_NAME).replaceAll(/[^\x21-\x7e]/g, '?');
+/** Field names come from outside: what does not look like a name, such as a PIN behind a stray `&`, is not shown. */
+const safe = (name: string) => (/^[A-Za-z][A-Za-z0-9_.-]{0,39}$/.test(name) ? name : '?');
 
 export function rememberRefusal(door: string, refusal: Refusal): void {
   const list = kept.get(door) ?? [];

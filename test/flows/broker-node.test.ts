@@ -101,7 +101,7 @@ test('messages of a young queue outlive a kill of the node, and a stop leaves no
   const lines: string[] = [];
   node = await startPrivateNode({ dir, say: (line) => lines.push(line) });
   expect(node.url).toBe(url);
-  expect(await waiting(url)).toBe(MESSAGES);
+  await untilHolds(url, MESSAGES);
   await node.stop();
   await noneLeft(home);
   console.info(`second start: ${lines.at(-1)}`);
@@ -165,13 +165,13 @@ async function publish(url: string, count: number): Promise<void> {
   await connection.close();
 }
 
-/** How many messages the queue holds, once it has found its log again. */
-async function waiting(url: string): Promise<number> {
+/** Waits until the queue has found its log again and counts this many. */
+async function untilHolds(url: string, messages: number): Promise<void> {
   const connection = await connect(url);
   const channel = await connection.createChannel();
-  const count = await until('messages in the queue', async () => (await channel.checkQueue(QUEUE)).messageCount);
+  const holds = async () => (await channel.checkQueue(QUEUE)).messageCount === messages;
+  await until(`${messages} messages in the queue`, holds);
   await connection.close();
-  return count;
 }
 
 function firstLine(child: ChildProcess): Promise<string> {

@@ -1,5 +1,5 @@
 // The mail door against a real broker: the guide's mail to the octet, who may send, what is refused when, repeats, limits.
-import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { createTransport } from 'nodemailer';
@@ -14,6 +14,7 @@ import { ledger } from '../../services/ledger/main.ts';
 import { router } from '../../services/router/main.ts';
 import * as peer from '../peers/smtp-client.ts';
 import { startTcpProxy, type TcpProxy } from '../peers/tcp-proxy.ts';
+import { newAuthority } from '../rig/certificates.ts';
 import { freePort } from '../rig/port.ts';
 import { type Rig, type Settings, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -373,6 +374,8 @@ describe('smuggling: only CR LF . CR LF ends a mail, and CR or LF alone refuse i
 });
 
 describe('a door with AUTH and TLS', () => {
+  const authority = newAuthority();
+  const trust = { ca: authority.ca, servername: 'localhost' };
   let secure: Rig;
   let refusingPlain: number;
   beforeAll(async () => {
@@ -380,10 +383,9 @@ describe('a door with AUTH and TLS', () => {
     refusingPlain = tlsPort;
     secure = await startRig({
       settings: (standard) => {
-        execFileSync('openssl', [
-          ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-          ...['-subj', '/CN=localhost', '-keyout', join(rig.dir, 'key.pem'), '-out', join(rig.dir, 'cert.pem')],
-        ]);
+        const { cert, key } = authority.issue('localhost');
+        writeFileSync(join(rig.dir, 'cert.pem'), cert);
+        writeFileSync(join(rig.dir, 'key.pem'), key);
         const tls = { cert: join(rig.dir, 'cert.pem'), key: join(rig.dir, 'key.pem') };
         return {
           ...standard,
@@ -407,7 +409,7 @@ describe('a door with AUTH and TLS', () => {
       host: '127.0.0.1',
       port: refusingPlain,
       requireTLS: true,
-      tls: { rejectUnauthorized: false },
+      tls: trust,
       auth,
     });
   const mail = { envelope: { from: SPONSOR, to: '447700900123@login.example' }, raw: 'Subject: x\r\n\r\nx' };
@@ -451,7 +453,7 @@ describe('a door with AUTH and TLS', () => {
     await plain.say('EHLO test');
     await plain.say('STARTTLS');
     plain.socket.removeAllListeners('data');
-    const client = peer.clientOn(connectTls({ socket: plain.socket, rejectUnauthorized: false }));
+    const client = peer.clientOn(connectTls({ socket: plain.socket, ...trust }));
     await client.say('EHLO test');
     const guess = `AUTH PLAIN ${Buffer.from('\0webmail\0guess').toString('base64')}`;
     expect((await client.say(guess)).code).toBe(535);
@@ -467,7 +469,7 @@ describe('a door with AUTH and TLS', () => {
     plain.write('STARTTLS\r\nNOOP\r\nNOOP\r\n');
     await plain.reply();
     plain.socket.removeAllListeners('data');
-    const client = peer.clientOn(connectTls({ socket: plain.socket, rejectUnauthorized: false }));
+    const client = peer.clientOn(connectTls({ socket: plain.socket, ...trust }));
     expect((await client.say('EHLO test')).text).toMatch(/AUTH PLAIN LOGIN/);
   });
 });

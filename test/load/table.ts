@@ -9,8 +9,10 @@ const count = (n: number) => Math.round(n).toLocaleString('en-GB');
 const ms = (n: number) => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
 const us = (n: number) => (n >= 10 ? n.toFixed(0) : n.toFixed(1));
 const percent = (n: number) => `${(n * 100).toFixed(0)} %`;
+/** Room for four services in one process. */
+const NAME_WIDTH = 40;
 const row = (name: string, ...cells: string[]) =>
-  `  ${name.padEnd(30)}${cells.map((cell) => cell.padStart(11)).join('')}`;
+  `  ${name.padEnd(NAME_WIDTH)}${cells.map((cell) => cell.padStart(11)).join('')}`;
 
 export function machineLine(): string {
   const cores = cpus();

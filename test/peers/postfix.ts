@@ -26,6 +26,7 @@ if [ ! -e ${POLICY} ]; then
   trap 'rm -f ${POLICY}' EXIT
   printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}
 fi
+echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
 install() { apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends install postfix; }
 install || { apt-get update && install; }
 status=$?
