@@ -27,7 +27,7 @@ routes:
   - to: [sandbox]
 
 callbacks:
-  allow: [127.0.0.1] # where a dlr-url may point to beside public addresses
+  allow: [127.0.0.0/8, "::1", localhost] # where a dlr-url may point to beside public addresses
 
 sandbox: # remove this section, and the provider above, when you add a real provider
   port: 2775

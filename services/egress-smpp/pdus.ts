@@ -13,6 +13,8 @@ const DATA_CODING = { gsm7: 0, latin1: 3, binary: 4, ucs2: 8 } as const;
 /** Store and forward mode, as Kannel sets it. */
 const ESM_CLASS = 3;
 const ESM_UDHI = 0x40;
+/** Bits of registered_delivery that ask for a final receipt; an intermediate notification alone ends nothing. */
+const FINAL_RECEIPT = 3;
 const DLR_DELIVERED = 1;
 const DLR_FAILED = 2;
 const DLR_BUFFERED = 4;
@@ -52,12 +54,12 @@ export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receip
     validity_period: message.validityAsked || always ? absoluteTime(message.expiry) : '',
     data_coding: DATA_CODING[encoding],
   };
-  const receipt = registered !== 0;
+  const receipt = (registered & FINAL_RECEIPT) !== 0;
   const one = (more: Record<string, unknown>, index: number) => {
-    const asks = receipt && (index === 1 || always);
+    const asks = index === 1 || always;
     return {
       pdu: newPdu('submit_sm', { ...fields, registered_delivery: asks ? registered : 0, ...more }),
-      receipt: asks,
+      receipt: asks && receipt,
     };
   };
   const parts = split(message.text, encoding);

@@ -13,8 +13,9 @@ export type AccessEvent = {
   segments?: number;
   state?: string;
   reason?: string;
+  /** Who called; for a callback the host that was called. */
   address?: string;
-  /** Milliseconds since the door accepted it. */
+  /** Milliseconds since the door accepted it; of a callback, its duration. */
   ms?: number;
 };
 

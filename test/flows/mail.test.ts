@@ -2,11 +2,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
+import { Command } from 'commander';
 import { createTransport } from 'nodemailer';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openBus } from '#shared/bus/bus.ts';
 import { askRefusals } from '#shared/doors/refusals.ts';
 import { openLog } from '#shared/telemetry/log.ts';
+import { addRefusals } from '../../deploy/cli/refusals.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ingressSmtp } from '../../services/ingress-smtp/main.ts';
@@ -279,6 +281,35 @@ describe('is refused', () => {
     for (const client of clients.splice(0)) client.close();
     await until('there is room again', () => open(port));
   });
+});
+
+test('`hermod refusals` shows them, from every door, without texts and numbers', async () => {
+  await send([SMS], guideMail().replace('Guest Text', 'Lunch'));
+  await rig.send({ to: 'bob', text: 'secret', 'x-odd': '1', '123456': '' });
+  const said: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => said.push(String(chunk)) > 0);
+  try {
+    const program = new Command('hermod').option('--config <file>').option('--json').exitOverride();
+    addRefusals(program);
+    await program.parseAsync(['refusals', '--json'], { from: 'user' });
+    await program.parseAsync(['refusals', '--door', 'http'], { from: 'user' });
+  } finally {
+    spy.mockRestore();
+  }
+  const [json, ...table] = said as [string, ...string[]];
+  const rows = JSON.parse(json);
+  expect(rows).toContainEqual({
+    ...{ door: 'smtp', at: expect.any(Number), address: '127.0.0.1', reason: 'rule', fields: [] },
+    detail: expect.stringContaining('ise-guest: `subject` does not match'),
+  });
+  expect(rows).toContainEqual({
+    ...{ door: 'http', at: expect.any(Number), address: '127.0.0.1', client: 'tester', reason: 'number' },
+    fields: ['username', 'password', 'to', 'text', 'x-odd', '?'],
+    detail: expect.stringContaining('denied'),
+  });
+  expect(table.join('')).toMatch(/http +tester +127\.0\.0\.1 +number +username,password,to,text,x-odd,\? /);
+  expect(table.join('')).not.toMatch(/smtp/);
+  expect(said.join('')).not.toMatch(/secret|foobar|bob|jsmith|48501234567/);
 });
 
 describe('a mail that comes again', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { afterAll, expect, test, vi } from 'vitest';
-import { addRuleCommand } from '../../../deploy/cli/rule.ts';
+import { addRule } from '../../../deploy/cli/rule.ts';
 import { GUIDE_MAIL, GUIDE_TEXT, guideYaml } from './guide.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'hermod-rule-'));
@@ -13,7 +13,7 @@ const second = `
     - name: otp
       client: ise
       networks: [127.0.0.1]
-      when: { to: '^(?P<phone>\\d+)@otp$', body: '(?P<otp>\\d{6})' }
+      when: { to: '^(?P<phone>\\d+)@otp$', body: 'Password:\\s*(?P<otp>\\d{6})' }
       number: '{phone}'
       text: 'Code {otp}'
 `;
@@ -27,7 +27,7 @@ async function rule(mail: string, ...args: string[]): Promise<string> {
   const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => written.push(String(chunk)) > 0);
   try {
     const program = new Command('hermod').option('--config <file>').option('--json').exitOverride();
-    addRuleCommand(program);
+    addRule(program);
     await program.parseAsync(['rule', file, '--config', config, ...args], { from: 'user' });
   } finally {
     spy.mockRestore();
@@ -54,7 +54,7 @@ otp (client ise): no: \`to\` does not match every recipient
 });
 
 test('takes line ends as they are in a file, and an envelope from its options', async () => {
-  const mail = GUIDE_MAIL.replaceAll('\r\n', '\n').replace('t6ub79_6r', '123456 ☎');
+  const mail = GUIDE_MAIL.replaceAll('\r\n', '\n').replace('t6ub79_6r', '123456 \xe9');
   const said = await rule(mail, '--from', 'x@y', '--to', '447700900123@otp', '447700900124@otp');
   expect(said).toContain('from     x@y\nto       447700900123@otp, 447700900124@otp\n');
   expect(said).toContain('ise-guest (client ise): no: the text has octets that do not fit');
