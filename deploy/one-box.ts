@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { type Loaded, loadConfig } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { topology } from '#shared/topology.ts';
+import { topologyOf } from '#shared/topology.ts';
 import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';
 import { type Broker, findBroker } from './broker/find.ts';
 import { type Child, startChild } from './child.ts';
@@ -95,9 +95,9 @@ async function start(): Promise<void> {
   const { config, file } = loaded;
   if (first) say(`Wrote ${relative(process.cwd(), file)}: one client, and a sandbox SMSC as its provider.`);
   const broker = await findBroker({ dir: loaded.dir, allowInstall: install, say });
-  started.broker = broker;
+  watch(broker);
   if (ending) return;
-  const { fresh } = await declareTopology(broker.url, topology(Object.keys(config.providers)));
+  const { fresh } = await declareTopology(broker.url, topologyOf(config));
   if (fresh) await broker.flushDeclarations();
   writeFileSync(urlFile, broker.url, { mode: 0o600 });
   const { sandbox } = config;
@@ -123,6 +123,21 @@ async function start(): Promise<void> {
     if (adminPort !== 0) adminPort++;
   }
   if (!ending) welcome();
+}
+
+/** A broker of ours that dies is started again: the services keep what they hold and come back to it. */
+function watch(broker: Broker): void {
+  started.broker = broker;
+  void broker.exited?.then(async () => {
+    if (ending) return;
+    say('RabbitMQ ended unexpectedly, starting it again');
+    try {
+      watch(await findBroker({ dir: loaded.dir, allowInstall: false, say }));
+    } catch (error) {
+      process.stderr.write(`${reasonOf(error)}\n`);
+      ending ??= stop().then(() => process.exit(1));
+    }
+  });
 }
 
 function welcome(): void {

@@ -16,6 +16,7 @@ const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const MODULES = join(ROOT, 'node_modules');
 const STAMP = join(MODULES, '.hermod-lock');
 const NODE_MAJOR = 24;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SAME_SIGNAL_MS = 1_000;
 const PARENT_EVERY_MS = 500;
 const ENTRIES = { test: 'test/run.ts', bench: 'test/load/bench.ts' };
@@ -26,18 +27,18 @@ const [mode, ...rest] = process.argv.slice(2);
 const entry = Object.hasOwn(ENTRIES, mode ?? '') ? ENTRIES[mode] : undefined;
 try {
   await installLocked();
-  const args = [
-    '--import',
-    END_WITH_US,
-    join(ROOT, entry ?? 'deploy/one-box.ts'),
-    ...(entry ? rest : process.argv.slice(2)),
-  ];
-  const path = [join(MODULES, '.bin'), process.env.PATH].join(delimiter);
-  const stdio = ['inherit', 'inherit', 'inherit', 'ipc'];
-  process.exitCode = await run(projectNode(), args, { stdio, env: { ...process.env, PATH: path } });
+  process.exitCode = await runEntry();
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
-  process.exitCode ||= 1;
+  process.exitCode = 1;
+}
+
+function runEntry() {
+  const file = join(ROOT, entry ?? 'deploy/one-box.ts');
+  const args = ['--import', END_WITH_US, file, ...(entry ? rest : process.argv.slice(2))];
+  const env = { ...process.env, PATH: [join(MODULES, '.bin'), process.env.PATH].join(delimiter) };
+  const child = spawn(projectNode(), args, { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
+  return exitOf(child, (signal) => child.kill(signal));
 }
 
 /** Runs `npm ci` unless node_modules is what package-lock.json says. Costs a hash of that file when it is. */
@@ -52,7 +53,11 @@ async function installLocked() {
     process.stdout.write(`Installing the locked dependencies (about ${count} packages) …\n`);
     await npmCi();
   }
-  writeFileSync(STAMP, stamp);
+  try {
+    writeFileSync(STAMP, stamp);
+  } catch {
+    // Another user's node_modules: then the longer comparison is made at every start.
+  }
 }
 
 /** Whether npm's own note of what it installed has every locked package; optional ones may be for other machines. */
@@ -75,13 +80,20 @@ async function npmCi() {
   const { npm_node_execpath: node, npm_execpath: npm } = process.env;
   const [command, first] = node && npm ? [node, [npm]] : ['npm', []];
   const args = [...first, 'ci', '--no-audit', '--no-fund', '--include=dev', '--include=optional'];
-  const code = await run(command, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: ROOT }, (text) => {
-    output += text;
-  }).finally(() => clearInterval(progress));
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
+  }
+  // npm takes its time to stop; half an installation is no harm, since it is begun anew next time.
+  const code = await exitOf(child, () => process.kill(-child.pid, 'SIGKILL')).finally(() => clearInterval(progress));
   if (process.stdout.isTTY) process.stdout.write('\r\x1b[K');
   if (code === 0) return void process.stdout.write(`Installed after ${seconds()} s.\n`);
-  process.exitCode = code;
-  throw new Error(`${output.trimEnd()}\nnpm ci failed after ${seconds()} s (exit code ${code}); nothing was started.`);
+  if (code === 128 + constants.signals.SIGKILL)
+    throw new Error('The installation was interrupted; nothing was started.');
+  const errors = output.split('\n').filter((text) => text.startsWith('npm error') && !/^npm error\s+at /.test(text));
+  throw new Error(`${errors.join('\n') || output.trim()}\nnpm ci failed (exit code ${code}); nothing was started.`);
 }
 
 /** Node 24: the one that the locked dependencies bring for Linux on x64 and arm64, else the one that runs this. */
@@ -100,39 +112,31 @@ function majorOf(version) {
   return Number(/^v(\d+)\./.exec(version ?? '')?.[1] ?? 0);
 }
 
-/** Resolves with the exit code of a program that gets our signals, 128 + number when a signal ended it. */
-function run(command, args, options, onOutput = () => {}) {
+/**
+ * Resolves with the exit code of a child, 128 + number when a signal ended it. Meanwhile `pass` gets our signals, once
+ * each; a closed terminal, and the end of the npm that started us, count as SIGTERM.
+ */
+function exitOf(child, pass) {
+  let passedAt = -SAME_SIGNAL_MS;
+  const passOnce = (signal) => {
+    if (performance.now() - passedAt < SAME_SIGNAL_MS) return;
+    passedAt = performance.now();
+    pass(signal === 'SIGINT' ? signal : 'SIGTERM');
+  };
+  for (const signal of SIGNALS) process.on(signal, passOnce);
+  // npm puts a shell between itself and us, which dies of npm's SIGTERM without passing it on.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (!process.env.npm_lifecycle_event || process.ppid === parent) return;
+    clearInterval(watch);
+    passOnce('SIGTERM');
+  }, PARENT_EVERY_MS);
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, detached: true });
-    child.stdout?.setEncoding('utf8').on('data', onOutput);
-    child.stderr?.setEncoding('utf8').on('data', onOutput);
-    let passedOn = -SAME_SIGNAL_MS;
-    const pass = (signal) => {
-      if (performance.now() - passedOn < SAME_SIGNAL_MS) return;
-      passedOn = performance.now();
-      child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
-    };
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const signal of signals) process.on(signal, pass);
-    // npm puts a shell between itself and us, which dies of the SIGTERM that npm sends it, and npm itself may be killed.
-    const parent = process.ppid;
-    const watch = setInterval(() => {
-      if (!process.env.npm_lifecycle_event || process.ppid === parent) return;
-      clearInterval(watch);
-      pass('SIGTERM');
-    }, PARENT_EVERY_MS);
-    const done = () => {
-      clearInterval(watch);
-      for (const signal of signals) process.off(signal, pass);
-    };
-    child.once('error', (error) => {
-      done();
-      reject(new Error(`${command} does not run: ${error.message}`));
-    });
-    child.once('close', (code, signal) => {
-      done();
-      resolve(code ?? 128 + constants.signals[signal]);
-    });
+    child.once('error', (error) => reject(new Error(`${child.spawnfile} does not run: ${error.message}`)));
+    child.once('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
+  }).finally(() => {
+    clearInterval(watch);
+    for (const signal of SIGNALS) process.off(signal, passOnce);
   });
 }
 

@@ -30,13 +30,14 @@ export type FindOptions = {
   /** Whether packages or images may be downloaded. */
   allowInstall: boolean;
   say: (line: string) => void;
+  /** Where AMQP_URL is looked up; the process's own unless given. */
   env?: NodeJS.ProcessEnv;
 };
 
 /** Rejects with one line that says what is missing and what to do. */
 export async function findBroker({ dir, allowInstall, say, env = process.env }: FindOptions): Promise<Broker> {
   if (env.AMQP_URL) return brokerAt(env.AMQP_URL, say);
-  if (findProgram(env.PATH)) return { how: 'host-program', ...(await startPrivateNode({ dir, say })) };
+  if (findProgram()) return { how: 'host-program', ...(await startPrivateNode({ dir, say })) };
   if (allowInstall && canInstall()) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     await installRabbit({ log: join(dir, 'install.log'), say });

@@ -41,8 +41,14 @@ export function openHome(dir: string): Home {
   }
   for (const folder of ['data', 'log']) {
     const path = join(home.path, folder);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    if (owner) chownSync(path, owner.uid, owner.gid);
+    const isNew = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    if (isNew && owner) chownSync(path, owner.uid, owner.gid);
+    const { uid } = statSync(path);
+    if (uid !== (owner?.uid ?? process.getuid?.() ?? uid)) {
+      throw new Error(
+        `${path} was made by another user (uid ${uid}): start as that user, or use another state folder.`,
+      );
+    }
   }
   keep(home, '.erlang.cookie', () => randomBytes(24).toString('hex'), 0o400);
   const password = keep(home, 'password', () => randomBytes(24).toString('hex'), 0o600);

@@ -1,4 +1,4 @@
-// A node of an earlier run that still runs, because that run was killed and the node's own watcher with it, or is still ending.
+// A node that an earlier run left: still ending, or running on because the node's own watcher was killed as well.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -32,7 +32,13 @@ export async function endLeftover(home: string, say: (line: string) => void): Pr
 
 async function end(left: () => number[], signal: NodeJS.Signals): Promise<void> {
   const deadline = performance.now() + END_WITHIN_MS;
-  for (const pid of left()) process.kill(pid, signal);
+  for (const pid of left()) {
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // It has just ended by itself.
+    }
+  }
   while (left().length > 0 && performance.now() < deadline) await delay(100);
 }
 

@@ -116,7 +116,7 @@ function environment({ path }: Program, { path: home }: Home, ports: Ports): Rec
     RABBITMQ_MNESIA_BASE: join(home, 'data'),
     RABBITMQ_LOG_BASE: join(home, 'log'),
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `+S ${schedulers}:${schedulers} -start_epmd false ${ON_LOOPBACK.join(' ')}`,
-    RUNNING_UNDER_SYSTEMD: 'true', // the script then becomes the Erlang VM, which handles SIGTERM itself
+    RUNNING_UNDER_SYSTEMD: 'true', // as in RabbitMQ's image: the script becomes the Erlang VM, which handles SIGTERM
   };
 }
 

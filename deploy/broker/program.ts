@@ -16,9 +16,9 @@ export type Program = {
 const MORE_FOLDERS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 const LIBRARY = '/usr/lib/rabbitmq/lib';
 
-/** RabbitMQ and Erlang on this host, undefined when one of them is missing. `searchPath` is what PATH holds. */
-export function findProgram(searchPath = process.env.PATH ?? ''): Program | undefined {
-  const folders = [...new Set([...searchPath.split(':').filter(Boolean), ...MORE_FOLDERS])];
+/** RabbitMQ and Erlang on this host, undefined when one of them is missing. */
+export function findProgram(): Program | undefined {
+  const folders = [...new Set([...(process.env.PATH ?? '').split(':').filter(Boolean), ...MORE_FOLDERS])];
   const server = [...folders, ...libraryFolders()].map((folder) => realServer(folder)).find(Boolean);
   const erl = firstIn(folders, 'erl');
   const epmd = firstIn(erl ? [...folders, dirname(realpathSync(erl))] : folders, 'epmd');

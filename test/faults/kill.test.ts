@@ -21,8 +21,8 @@ test('the broker is restarted: nothing lost, nothing repeated', async () => {
   await restarted;
   await stand.offer(100, PER_SECOND);
   const tally = await stand.tally();
-  expect(tally).toMatchObject({ lost: 0, open: 0, repeated: 0 });
-  expect(tally.accepted).toBeGreaterThan(tally.offered * 0.95);
+  expect(tally).toMatchObject({ lost: 0, open: 0, untold: 0, repeated: 0 });
+  expect(tally.accepted).toBeGreaterThanOrEqual((MESSAGES / 2) * 0.95);
 }, 180_000);
 
 test('each service is killed in turn: nothing lost, repeats only as many as the worker held', async () => {
@@ -34,13 +34,13 @@ test('each service is killed in turn: nothing lost, repeats only as many as the 
     if (name) kills.push(stand.kill(name));
   };
   await stand.offer(MESSAGES / 2, PER_SECOND, (sent) => {
-    if (sent >= (next + 1) * (MESSAGES / 12)) killNext();
+    if (sent >= (next + 1) * (MESSAGES / 16)) killNext();
   });
   while (next < SERVICES.length) killNext();
   await Promise.all(kills);
   await stand.offer(100, PER_SECOND);
   const tally = await stand.tally();
-  expect(tally).toMatchObject({ lost: 0, open: 0 });
+  expect(tally).toMatchObject({ lost: 0, open: 0, untold: 0 });
   expect(tally.repeated - before).toBeLessThanOrEqual(2 * WINDOW);
-  expect(tally.accepted).toBeGreaterThan(tally.offered * 0.95);
+  expect(tally.accepted).toBeGreaterThanOrEqual((MESSAGES / 2) * 0.95);
 }, 180_000);

@@ -1,11 +1,13 @@
 // The stand for fault tests: a private broker that can be restarted, every service as its own process, a sandbox SMSC
 // that keeps a log of its own, and a client that remembers which messages got a 202.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, get } from 'node:http';
+import { chmodSync, createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { Agent, createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { createTransport } from 'nodemailer';
 import { stringify } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { topology } from '#shared/topology.ts';
@@ -14,7 +16,7 @@ import { type Smsc, startSmsc } from '../../services/sandbox/smsc.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 
-export const SERVICES = ['ledger', 'router', 'egress-smpp', 'ingress-http'] as const;
+export const SERVICES = ['ledger', 'notifier', 'router', 'egress-smpp', 'ingress-smtp', 'ingress-http'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 export const WINDOW = 50;
 
@@ -23,6 +25,7 @@ const CONNECTIONS = 20;
 
 /** What became of the messages that were offered, by recipient. */
 export type Tally = {
+  /** Requests, those that were refused included. */
   offered: number;
   accepted: number;
   /** Accepted, and never at the SMSC. */
@@ -31,6 +34,8 @@ export type Tally = {
   repeated: number;
   /** Accepted, without a final state in the ledger. */
   open: number;
+  /** Accepted with a dlr-url, and not told its end. */
+  untold: number;
 };
 
 export type Stand = {
@@ -46,14 +51,37 @@ export type Stand = {
 
 export async function startStand(): Promise<Stand> {
   const dir = mkdtempSync(join(tmpdir(), 'hermod-stand-'));
-  const brokerDir = join(dir, 'broker');
-  let broker = await startPrivateNode({ dir: brokerDir, say: () => {} });
+  chmodSync(dir, 0o711); // The broker's user must get through.
+  let broker = await startPrivateNode({ dir, say: () => {} });
   const smsc = await startSmsc({ keep: 0, receipts: { afterMs: 50 } });
   const httpPort = await freePort();
+  const smtpPort = await freePort();
+  const told = new Set<string>();
+  const receiver = createServer((request, answer) => {
+    told.add(request.url!.slice(1));
+    answer.end();
+  });
+  await new Promise<void>((listening) => {
+    receiver.listen(0, '127.0.0.1', listening);
+  });
+  const callbackUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   const configFile = join(dir, 'gateway.yaml');
   const config = {
-    listen: { http: { port: httpPort }, admin: { port: 0 } },
+    listen: { http: { port: httpPort }, smtp: { port: smtpPort }, admin: { port: 0 } },
     clients: { tester: { password: 'foobar', sender: '12345' } },
+    callbacks: { allow: ['127.0.0.1'], retries: ['1s'] },
+    mail: {
+      rules: [
+        {
+          name: 'test',
+          client: 'tester',
+          networks: ['127.0.0.1'],
+          when: { to: '^(?P<number>\\d+)@' },
+          number: '{number}',
+          text: 'by mail',
+        },
+      ],
+    },
     providers: {
       sandbox: {
         bearer: 'smpp',
@@ -105,11 +133,14 @@ export async function startStand(): Promise<Stand> {
 
   const accepted = new Set<string>();
   let offered = 0;
+  const toBeTold = new Set<string>();
+  const mailer = createTransport({ host: '127.0.0.1', port: smtpPort, pool: true, maxConnections: 2, ignoreTLS: true });
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   /** One request: accepted, refused (by a 503, or by a port that nobody listens on), or no answer at all. */
   const attempt = (to: string) =>
     new Promise<'accepted' | 'refused' | 'no answer'>((done) => {
-      const path = `/cgi-bin/sendsms?username=tester&password=foobar&to=${to}&text=message+${to}&dlr-mask=3`;
+      const dlr = `dlr-mask=3&dlr-url=${encodeURIComponent(`${callbackUrl}${to}`)}`;
+      const path = `/cgi-bin/sendsms?username=tester&password=foobar&to=${to}&text=message+${to}&${dlr}`;
       get({ port: httpPort, host: '127.0.0.1', path, agent, timeout: 5_000 }, (answer) => {
         answer.resume();
         done(answer.statusCode === 202 ? 'accepted' : 'refused');
@@ -119,17 +150,31 @@ export async function startStand(): Promise<Stand> {
         })
         .on('error', ({ code }: NodeJS.ErrnoException) => done(code === 'ECONNREFUSED' ? 'refused' : 'no answer'));
     });
-  /** Like a patient client: what was refused is offered again; what got no answer may be under way, so it is not. */
-  const send = async (to: string) => {
+  /** The same by mail. A mail server that is away, and a 4xx, are refusals; a cut connection may hide a 250. */
+  const attemptByMail = (to: string) =>
+    mailer.sendMail({ from: 'a@test', to: `${to}@sms.test`, subject: 'x', text: 'x' }).then(
+      () => 'accepted' as const,
+      ({ code, responseCode }: { code?: string; responseCode?: number }) =>
+        code === 'ESOCKET' || (responseCode ?? 0) >= 400 ? ('refused' as const) : ('no answer' as const),
+    );
+  /**
+   * Like a patient client: what was refused is offered again, as a new message, since a door that lost only the confirm
+   * says that the first may still go out once; what got no answer may be under way.
+   */
+  const send = async () => {
     const giveUp = performance.now() + 30_000;
-    for (;;) {
-      const answer = await attempt(to);
-      if (answer === 'accepted') accepted.add(to);
-      if (answer !== 'refused' || performance.now() > giveUp) return;
-      await new Promise((again) => setTimeout(again, 100));
+    for (let answer = 'refused'; answer === 'refused' && performance.now() < giveUp; ) {
+      const to = `44770${String(offered++).padStart(7, '0')}`;
+      const byMail = offered % 10 === 0;
+      answer = await (byMail ? attemptByMail(to) : attempt(to));
+      if (answer === 'refused') await new Promise((again) => setTimeout(again, 100));
+      if (answer !== 'accepted') continue;
+      accepted.add(to);
+      if (!byMail) toBeTold.add(to);
     }
   };
 
+  const untold = () => [...toBeTold].filter((to) => !told.has(to)).length;
   const arrivals = () => {
     const count = new Map<string, number>();
     for (const { dest, commandStatus } of smsc.received) {
@@ -161,7 +206,7 @@ export async function startStand(): Promise<Stand> {
     },
     async restartBroker() {
       await broker.stop();
-      broker = await startPrivateNode({ dir: brokerDir, say: () => {} });
+      broker = await startPrivateNode({ dir, say: () => {} });
       if (broker.url !== env.AMQP_URL) throw new Error('the broker came back at another address');
     },
     async offer(count, perSecond, during) {
@@ -171,7 +216,7 @@ export async function startStand(): Promise<Stand> {
         const wait = startedAt + (i * 1_000) / perSecond - performance.now();
         if (wait > 2) await new Promise((go) => setTimeout(go, wait));
         while (open.size >= CONNECTIONS) await Promise.race(open);
-        const one = send(`44770${String(offered++).padStart(7, '0')}`);
+        const one = send();
         open.add(one);
         void one.then(() => open.delete(one));
         if (i % 100 === 0) during?.(i);
@@ -183,17 +228,31 @@ export async function startStand(): Promise<Stand> {
         const arrived = arrivals();
         return [...accepted].filter((to) => !arrived.has(to));
       };
-      await until('all arrived and final', () => missing().length === 0 && openInLedger() === 0, ms).catch(() => {});
+      await until(
+        'all arrived and final',
+        () => missing().length === 0 && openInLedger() === 0 && untold() === 0,
+        ms,
+      ).catch(() => {});
       let repeated = 0;
       for (const count of arrivals().values()) repeated += count - 1;
-      return { offered, accepted: accepted.size, lost: missing().length, repeated, open: openInLedger() };
+      return {
+        offered,
+        accepted: accepted.size,
+        lost: missing().length,
+        repeated,
+        open: openInLedger(),
+        untold: untold(),
+      };
     },
     async stop() {
       stopping = true;
       agent.destroy();
+      mailer.close();
       for (const child of running.values()) child.kill('SIGTERM');
       await until('the services have ended', () => running.size === 0, 30_000);
       await smsc.stop();
+      receiver.closeAllConnections();
+      receiver.close();
       await broker.stop();
       log.end();
       rmSync(dir, { recursive: true, force: true });

@@ -89,7 +89,9 @@ describe('two nodes side by side, the first port being taken', () => {
   });
 });
 
-test('messages of a young queue outlive a kill of the node, and a stop leaves no process', async () => {
+test('messages of a young queue outlive a kill of the node, and a stop leaves no process', {
+  timeout: 60_000,
+}, async () => {
   const { url, home } = node;
   await declare(url);
   await node.flushDeclarations();

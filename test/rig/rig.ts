@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import { type Host, hostServices, type Service } from '#shared/service.ts';
-import { type Topology, topology } from '#shared/topology.ts';
+import { type Topology, topologyOf } from '#shared/topology.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
@@ -73,7 +73,7 @@ export async function startRig({
   const configFile = join(dir, 'gateway.yaml');
   writeFileSync(configFile, stringify(settings(standard)));
   const loaded = loadConfig(configFile);
-  await emptyTopology(amqpUrl, topology(Object.keys(loaded.config.providers)));
+  await emptyTopology(amqpUrl, topologyOf(loaded.config));
 
   const list = services ?? [ledger, router, egressSmpp, ingressHttp];
   let host: Host | undefined;
