@@ -7,5 +7,6 @@ export const SERVICES: Record<string, () => Promise<Service>> = {
   router: async () => (await import('../services/router/main.ts')).router,
   'egress-smpp': async () => (await import('../services/egress-smpp/main.ts')).egressSmpp,
   'ingress-smtp': async () => (await import('../services/ingress-smtp/main.ts')).ingressSmtp,
+  'ingress-smpp': async () => (await import('../services/ingress-smpp/main.ts')).ingressSmpp,
   'ingress-http': async () => (await import('../services/ingress-http/main.ts')).ingressHttp,
 };

@@ -8,7 +8,7 @@ import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
 import { registry } from './telemetry/metrics.ts';
-import { topology } from './topology.ts';
+import { topologyOf } from './topology.ts';
 
 export type Context = { config: Config /** Folder of the configuration file. */; dir: string; bus: Bus; log: Log };
 export type Running = {
@@ -88,7 +88,7 @@ export function portError(error: unknown, setting: string): Error {
 }
 
 async function requireTopology(amqpUrl: string, config: Config): Promise<void> {
-  const wanted = topology(Object.keys(config.providers));
+  const wanted = topologyOf(config);
   let missing: string | undefined;
   for (const until = Date.now() + 15_000; ; ) {
     try {

@@ -1,6 +1,7 @@
 // Every exchange, queue and binding of the gateway, as plain data. Nothing else in the code spells a queue's name.
 // Arguments are constants: RabbitMQ answers 406 to a changed argument, so what configuration decides travels with the
 // message, and a changed argument here means a new queue name.
+import type { Config } from './config/schema.ts';
 import { RETRY_STEPS_MS } from './outcome.ts';
 
 export const LANES = ['urgent', 'bulk'] as const;
@@ -31,6 +32,8 @@ export const DEAD_READER = 'dead.reader';
 export const LEDGER = 'ledger';
 export const LEDGER_RPC = 'ledger.rpc';
 export const NOTIFIER = 'notifier';
+/** Receipts for a client's SMPP sessions. */
+export const deliverQueue = (client: string) => `deliver.${client}`;
 
 export type Queue = { name: string; arguments: Record<string, string | number | boolean> };
 export type Exchange = { name: string; type: 'direct' | 'fanout' };
@@ -59,11 +62,21 @@ function workQueue(name: string, deadLetterTo: string, more: Queue['arguments'] 
   };
 }
 
-/** The whole topology for these providers (their names are all that configuration adds). Pure. */
-export function topology(providers: readonly string[]): Topology {
+/** The topology that a configuration asks for. */
+export const topologyOf = ({
+  providers,
+  clients,
+  listen,
+}: Pick<Config, 'providers' | 'clients' | 'listen'>): Topology =>
+  topology(Object.keys(providers), listen.smpp ? Object.keys(clients) : []);
+
+/** The whole topology for these providers and SMPP clients (their names are all that configuration adds). Pure. */
+export function topology(providers: readonly string[], smppClients: readonly string[] = []): Topology {
   const queues: Queue[] = [
     workQueue(LEDGER, deadQueue('report'), { 'x-single-active-consumer': true }),
     workQueue(NOTIFIER, deadQueue('callback')),
+    // What no session took in time goes on to the notifier, which cannot deliver it either, and tells the ledger so.
+    ...smppClients.map((client) => workQueue(deliverQueue(client), NOTIFIER)),
     { name: LEDGER_RPC, arguments: { 'x-queue-type': 'classic', 'x-message-ttl': 10_000 } },
     // Listing dead letters delivers and returns them: RabbitMQ 4 would drop them after its default limit of 20.
     ...DEAD_KINDS.map((kind) => ({

@@ -5,13 +5,15 @@ import { parseDocument } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { brokerName } from '#shared/bus/line.ts';
 import { ConfigError, loadConfig } from '#shared/config/load.ts';
-import { type Config, jsonSchema } from '#shared/config/schema.ts';
+import { ranksOf } from '#shared/config/routes.ts';
+import { type Config, jsonSchema, type Route } from '#shared/config/schema.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
-import { topology } from '#shared/topology.ts';
+import { topologyOf } from '#shared/topology.ts';
 import { Fault, usageFault } from './fault.ts';
 import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
 import { count, paint, say, sayJson, warn } from './output.ts';
 import { readSecret } from './prompt.ts';
+import { shadowedRoutes } from './shadow.ts';
 
 /** The doors look at no longer password than this. */
 const MOST_PASSWORD = 256;
@@ -67,6 +69,8 @@ function checkFile(file: string, { json }: Options): void {
 /** What is allowed, but hardly meant. */
 function warningsOf(config: Config, file: string): string[] {
   const { clients, providers, routes } = config;
+  const standby = Object.keys(providers).find((name) => providers[name]!.default);
+  const last: Route[] = standby ? [{ when: {}, to: [standby] }] : [];
   const written = parseDocument(readFileSync(file, 'utf8'));
   const plain = (section: string, name: string) => {
     const password = String(written.getIn([section, name, 'password']) ?? '');
@@ -76,12 +80,14 @@ function warningsOf(config: Config, file: string): string[] {
   const account = Object.entries(providers)
     .filter(([name, { port }]) => plain('providers', name) && port !== config.sandbox?.port)
     .map(([name]) => name);
+  const ways = [...routes, ...last];
+  const has = (wanted: string | readonly string[] | undefined, one: string) =>
+    wanted === undefined || [wanted].flat().includes(one);
   const stranded = Object.entries(clients)
-    .filter(
-      ([name, { lane }]) => !routes.some(({ when }) => (when.client ?? name) === name && (when.lane ?? lane) === lane),
-    )
+    .filter(([name, { lane }]) => !ways.some(({ when }) => has(when.client, name) && has(when.lane, lane)))
     .map(([name]) => name);
-  const unused = Object.keys(providers).filter((name) => !routes.some(({ to }) => to.includes(name)));
+  const used = new Set(ways.flatMap((route) => ranksOf(route).flatMap((rank) => rank.map(([name]) => name))));
+  const unused = Object.keys(providers).filter((name) => !used.has(name));
   return [
     ...each(open, (names) => `clients ${names}: password in plain text: write what \`hermod password\` prints instead`),
     ...each(account, (names) => `providers ${names}: password in plain text: write \${NAME} or \${file:…} instead`),
@@ -89,6 +95,11 @@ function warningsOf(config: Config, file: string): string[] {
       (name) => `client ${name} (lane ${clients[name]!.lane}): no route can match, its messages are rejected`,
     ),
     ...unused.map((name) => `provider ${name}: no route leads to it`),
+    ...shadowedRoutes(ways).map(({ route, by }) => {
+      const what =
+        route > routes.length ? `provider ${standby}: it is the default, but` : `route ${route} can never match:`;
+      return `${what} route ${by} takes all of its messages`;
+    }),
   ];
 }
 
@@ -97,7 +108,7 @@ const each = (names: string[], tell: (names: string) => string) => (names.length
 async function setUp(options: Options): Promise<void> {
   const { config, file } = loadConfig(configFile(options));
   const url = amqpUrl(options);
-  const wanted = topology(Object.keys(config.providers));
+  const wanted = topologyOf(config);
   const line = await openPlainLine(options);
   await line.close();
   const { fresh } = await declareTopology(url, wanted);

@@ -12,6 +12,7 @@ import { addMessages } from './messages.ts';
 import { warn } from './output.ts';
 import { addProviders } from './providers.ts';
 import { addRefusals } from './refusals.ts';
+import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
 
@@ -34,7 +35,8 @@ Example:
   hermod send --to +447700900123 --text 'Hello from Hermod' --wait`,
     )
     .exitOverride();
-  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead, addRule, addRefusals]) add(program);
+  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead, addRule, addRoute, addRefusals])
+    add(program);
   return program;
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
 import type { Line } from '#shared/bus/line.ts';
+import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
 import { checkEnvelope, type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { maskNumber } from '#shared/sms/number.ts';
@@ -11,6 +12,7 @@ import {
   type Address,
   type DeadKind,
   deadQueue,
+  deliverQueue,
   LEDGER,
   NOTIFIER,
   routerQueue,
@@ -147,7 +149,10 @@ function sendable(kind: DeadKind, values: unknown): { envelopes: Envelope[]; fau
 
 /** Where an envelope of a letter goes again. A message is judged afresh, under a new hand-over: no worker takes it for a repeat. */
 export function onward(kind: DeadKind, envelope: Envelope): { to: Address; envelope: Envelope } {
-  if (kind === 'callback') return { to: toQueue(NOTIFIER), envelope };
+  if (kind === 'callback') {
+    const { url, client } = envelope as Callback;
+    return { to: toQueue(url.startsWith(SMPP_SCHEME) ? deliverQueue(client) : NOTIFIER), envelope };
+  }
   if (kind === 'report') return { to: toQueue(LEDGER), envelope };
   const { provider: _provider, tried: _tried, refusedBy: _refusedBy, last: _last, ...message } = envelope as Sms;
   return { to: toQueue(routerQueue(message.lane)), envelope: { ...message, handover: message.handover + 1 } };

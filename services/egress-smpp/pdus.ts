@@ -10,6 +10,8 @@ import { encodeGsm7 } from '#shared/sms/gsm7.ts';
 import { concatReference, concatUdh, encodingOf, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
 
 const DATA_CODING = { gsm7: 0, latin1: 3, binary: 4, ucs2: 8 } as const;
+/** With a message class, as Kannel writes them (3GPP TS 23.038, 4): Latin-1 has none. */
+const CLASS_CODING = { gsm7: 0xf0, latin1: 0xf0, binary: 0xf4, ucs2: 0x18 } as const;
 /** Store and forward mode, as Kannel sets it. */
 const ESM_CLASS = 3;
 const ESM_UDHI = 0x40;
@@ -34,6 +36,7 @@ export function absoluteTime(epochMs: number): string {
 
 /** The PDUs of a message, and which of them ask for a receipt: like Kannel only the first, unless receipts are `always`. */
 export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receipt: boolean }[] {
+  const { messageClass, udh } = message;
   const encoding = message.encoding ?? encodingOf(message.text);
   const source = addressOf(message.from, 'source', provider.source);
   // The form that was given decides about TON as in Kannel, unless it is national or was cleaned of separators.
@@ -52,7 +55,7 @@ export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receip
     priority_flag: message.priority ?? 0,
     schedule_delivery_time: message.notBefore === undefined ? '' : absoluteTime(message.notBefore),
     validity_period: message.validityAsked || always ? absoluteTime(message.expiry) : '',
-    data_coding: DATA_CODING[encoding],
+    data_coding: messageClass === undefined ? DATA_CODING[encoding] : CLASS_CODING[encoding] | messageClass,
   };
   const receipt = (registered & FINAL_RECEIPT) !== 0;
   const one = (more: Record<string, unknown>, index: number) => {
@@ -62,6 +65,10 @@ export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receip
       receipt: asks && receipt,
     };
   };
+  if (udh !== undefined) {
+    const short_message = Buffer.concat([Buffer.from(udh, 'hex'), Buffer.from(message.text, 'latin1')]);
+    return [one({ esm_class: ESM_CLASS | ESM_UDHI, short_message }, 1)];
+  }
   const parts = split(message.text, encoding);
   if (parts.length === 1) return [one({ short_message: parts[0] }, 1)];
   if (provider.longMessages === 'payload')

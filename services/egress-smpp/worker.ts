@@ -46,7 +46,7 @@ export class Worker {
   readonly #open = new Map<string, Promise<Follow[]>>();
   readonly #handed = new Handed(Date.now());
   readonly #inFlight: Record<Lane, number> = { urgent: 0, bulk: 0 };
-  readonly #counts = { sent: 0, errors: 0 };
+  readonly #counts = { sent: 0, errors: 0, failures: 0 };
   #consumers: Consumer[] = [];
   #slots: Slot[] = [];
   #ticker: NodeJS.Timeout | undefined;
@@ -137,6 +137,7 @@ export class Worker {
       this.#counts.errors++;
       this.#lastError = reason;
     }
+    if (speaksAgainstProvider(ending)) this.#counts.failures++;
     logAccess({
       event: ending.kind === 'done' ? 'submitted' : 'given-back',
       id: message.id,
@@ -331,10 +332,16 @@ export class Worker {
       inFlight,
       sentPerSecond: this.#counts.sent,
       errorsPerSecond: this.#counts.errors,
+      failuresPerSecond: this.#counts.failures,
       paused: this.#paused,
       ...(this.#lastError ? { lastError: this.#lastError } : {}),
     });
     this.#counts.sent = 0;
     this.#counts.errors = 0;
+    this.#counts.failures = 0;
   }
 }
+
+/** Not a number or a text that no provider would take, and not a lost bind, which `bound` tells. */
+const speaksAgainstProvider = (ending: Ending) =>
+  ending.kind === 'retry' || ending.kind === 'unknown' || (ending.kind === 'refused' && ending.scope === 'provider');

@@ -10,6 +10,7 @@ import { LEDGER_RPC } from '#shared/topology.ts';
 import { parseQuery } from './query.ts';
 import {
   ACCEPTED,
+  addHeaders,
   NOT_ROUTABLE,
   passwordOf,
   type Refusal,
@@ -59,6 +60,7 @@ export const ingressHttp: Service = {
       };
       if (!verified || !credentials.allows(verified, address)) return no(UNAUTHORISED);
       const now = Date.now();
+      addHeaders(query, request.headers);
       const read = readSendsms(query, verified, address, now);
       if ('status' in read) return no(read);
       if (read.smsc !== undefined && !config.providers[read.smsc]) return no(NOT_ROUTABLE);

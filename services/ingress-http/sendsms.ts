@@ -23,6 +23,9 @@ const MINUTE_MS = 60_000;
 const LONGEST_MINUTES = 60 * 24 * 30;
 const MOST_SENDER = 20;
 const MOST_URL = 2_048;
+/** Ours, not Kannel's: for whom the client sends, and its marks, as routes look at them; as a parameter or a header. */
+const CALLER = ['x-user', 'x-realm', 'x-tag'] as const;
+const MOST_CALLER = 256;
 
 export const userOf = (query: Query) => query.get('username') ?? query.get('user') ?? '';
 export const passwordOf = (query: Query) => query.get('password') ?? query.get('pass') ?? '';
@@ -45,7 +48,9 @@ export function readSendsms(query: Query, { client }: Verified, address: string,
   return { door: 'http', address, recipients: parsed.numbers, from, text, ...fields };
 }
 
-type Fields = Pick<Request, 'encoding' | 'validityMs' | 'notBefore' | 'priority' | 'dlrMask' | 'dlrUrl' | 'smsc'>;
+type Caller = Pick<Request, 'user' | 'realm' | 'tags'>;
+type Fields = Pick<Request, 'encoding' | 'validityMs' | 'notBefore' | 'priority' | 'dlrMask' | 'dlrUrl' | 'smsc'> &
+  Caller;
 
 function readFields(query: Query, now: number): Fields | Refusal {
   const coding = integer(query.get('coding'));
@@ -61,8 +66,11 @@ function readFields(query: Query, now: number): Fields | Refusal {
   const dlrUrl = query.get('dlr-url') ?? query.get('dlrurl');
   if (dlrUrl !== undefined && (dlrUrl.length > MOST_URL || !/^https?:\/\/[^\s]+$/i.test(dlrUrl)))
     return misformed('DLR-URL');
+  const caller = readCaller(query);
+  if ('status' in caller) return caller;
   const smsc = query.get('smsc');
   return {
+    ...caller,
     ...(coding === 1 ? { encoding: 'binary' as const } : coding === 2 ? { encoding: 'ucs2' as const } : {}),
     ...(validity === undefined ? {} : { validityMs: validity * MINUTE_MS }),
     ...(deferred ? { notBefore: now + deferred * MINUTE_MS } : {}),
@@ -71,6 +79,31 @@ function readFields(query: Query, now: number): Fields | Refusal {
     ...(dlrUrl ? { dlrUrl } : {}),
     ...(smsc ? { smsc } : {}),
   };
+}
+
+/** Puts the headers that stand for parameters among them; Node gives headers as octets too. */
+export function addHeaders(query: Query, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  for (const name of CALLER) {
+    const value = headers[name];
+    if (typeof value === 'string' && !query.has(name)) query.set(name, value);
+  }
+}
+
+function readCaller(query: Query): Caller | Refusal {
+  const [user, realm, tag] = CALLER.map((name) => utf8(query.get(name) ?? ''));
+  const wrong = CALLER[[user, realm, tag].indexOf(undefined)];
+  if (wrong) return misformed(wrong);
+  return {
+    ...(user ? { user } : {}),
+    ...(realm ? { realm } : {}),
+    ...(tag ? { tags: tag.split(',').map((one) => one.trim()) } : {}),
+  };
+}
+
+/** Undefined when it is too long or not UTF-8. */
+function utf8(octets: string): string | undefined {
+  if (isAscii(octets) && octets.length <= MOST_CALLER) return octets;
+  return octets.length > MOST_CALLER ? undefined : decodeText(Buffer.from(octets, 'latin1'), 'UTF-8');
 }
 
 /** As Kannel's parser: leading digits count; a value without any is taken as not given. */

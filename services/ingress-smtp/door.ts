@@ -12,6 +12,7 @@ import { networksOf } from '#shared/doors/networks.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { Refused } from './refused.ts';
 import { recipientFault } from './rules.ts';
+import { Sessions } from './sessions.ts';
 import type { Arrived } from './take.ts';
 
 const LIMITS = {
@@ -46,9 +47,7 @@ export class MailDoor {
   readonly #rules: { rule: MailRule; within: (address: string) => boolean }[];
   readonly #server: SMTPServer;
   readonly #sweeper: NodeJS.Timeout;
-  /** By session id: when it began, from where, failed logins, and whether a mail of it is between data and answer. */
-  readonly #sessions = new Map<string, { at: number; address: string; failed: number; taking: boolean }>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #sessions = new Sessions();
 
   constructor(options: DoorOptions) {
     const { config, listener, tls } = options;
@@ -82,7 +81,7 @@ export class MailDoor {
       onAuth: (auth, session, done) =>
         this.#login(auth, session).then(
           (user) => done(null, { user }),
-          (error) => done(error),
+          (error) => done(this.#refusal(session, error)),
         ),
       onMailFrom: (_from, session, done) => this.#answer(session, done, () => this.#mailFrom(session)),
       onRcptTo: ({ address }, session, done) => this.#answer(session, done, () => this.#recipient(session, address)),
@@ -91,7 +90,7 @@ export class MailDoor {
           (text) => done(null, text),
           (error) => done(this.#refusal(session, error)),
         ),
-      onClose: (session) => this.#close(session),
+      onClose: ({ id }) => this.#sessions.close(id),
     });
     // A connection's fault: the connection is gone, and the door goes on.
     this.#server.on('error', (error) => options.log.debug({ reason: reasonOf(error) }, 'a connection failed'));
@@ -142,11 +141,9 @@ export class MailDoor {
   #connect(session: SMTPServerSession): void {
     const { listener, config } = this.#options;
     const address = session.remoteAddress;
-    const count = (this.#perAddress.get(address) ?? 0) + 1;
-    this.#perAddress.set(address, count);
-    this.#sessions.set(session.id, { at: performance.now(), address, failed: 0, taking: false });
-    if (count > listener.maxPerAddress)
+    if (this.#sessions.open(session.id, address) > listener.maxPerAddress) {
       throw new Refused(421, '4.7.0', 'too many connections from here', 'connections');
+    }
     const mayLogIn =
       listener.auth !== 'off' &&
       Object.entries(config.clients).some(([name, client]) => this.#credentials.allows({ name, client }, address));
@@ -167,10 +164,9 @@ export class MailDoor {
   async #login({ username, password }: SMTPServerAuthentication, session: SMTPServerSession): Promise<Verified> {
     const verified = await this.#credentials.verify(username ?? '', password ?? '');
     if (verified && this.#credentials.allows(verified, session.remoteAddress)) return verified;
-    const state = this.#sessions.get(session.id);
-    const last = state === undefined || ++state.failed >= LIMITS.logins;
+    const last = this.#sessions.loginFailed(session.id) >= LIMITS.logins;
     const detail = 'the name or password is wrong';
-    throw this.#refusal(session, new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization'));
+    throw new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization');
   }
 
   #mailFrom(session: SMTPServerSession): void {
@@ -210,12 +206,11 @@ export class MailDoor {
     };
     const rules = this.#rulesFor(session);
     const octets = await this.#receive(stream);
-    const state = this.#sessions.get(session.id);
-    if (state) state.taking = true;
+    this.#sessions.setTaking(session.id, true);
     try {
       return await this.#options.take({ octets, envelope, address, rules });
     } finally {
-      if (state) state.taking = false;
+      this.#sessions.setTaking(session.id, false);
     }
   }
 
@@ -241,25 +236,15 @@ export class MailDoor {
       .map(({ rule }) => rule);
   }
 
-  #close(session: SMTPServerSession): void {
-    const known = this.#sessions.get(session.id);
-    if (!known) return;
-    this.#sessions.delete(session.id);
-    const left = (this.#perAddress.get(known.address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(known.address, left);
-    else this.#perAddress.delete(known.address);
-  }
-
   /** Idle clients run into the socket's own limit; this is for those that trickle. */
   #sweep(): void {
-    const oldest = performance.now() - LIMITS.sessionMs;
-    this.#end('4.4.2 this session has lasted too long', (id) => (this.#sessions.get(id)?.at ?? oldest) < oldest);
+    this.#end('4.4.2 this session has lasted too long', (id) => this.#sessions.isOlderThan(id, LIMITS.sessionMs));
   }
 
   #end(text: string, which: (id: string) => boolean): void {
     for (const connection of this.#server.connections) {
       const { id } = connection.session;
-      if (id && which(id) && !this.#sessions.get(id)?.taking) connection.send(421, text);
+      if (id && which(id) && !this.#sessions.isTaking(id)) connection.send(421, text);
     }
   }
 }

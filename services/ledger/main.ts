@@ -1,10 +1,11 @@
 // ledger. Reads everything that happened from the queue `ledger`, writes it to the database in batches, publishes the
-// callbacks that are due to `notifier`, and answers look-ups on `ledger.rpc`. The only service that touches the database.
+// callbacks that are due to `notifier` and `deliver.<client>`, and answers look-ups on `ledger.rpc`. The only service
+// that touches the database.
 import { resolve } from 'node:path';
-import type { Callback } from '#shared/messages/callback.ts';
+import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import { LEDGER, LEDGER_RPC, NOTIFIER, toQueue } from '#shared/topology.ts';
+import { deliverQueue, LEDGER, LEDGER_RPC, NOTIFIER, toQueue } from '#shared/topology.ts';
 import { openAnswers } from './answers.ts';
 import { openDatabase } from './database.ts';
 import { openRecorder, withoutText } from './record.ts';
@@ -34,13 +35,24 @@ export const ledger: Service = {
     const announce = (providers: string[]) => bus.announce({ kind: 'paused', providers });
     const answers = openAnswers(db, announce);
 
+    /** Those of a client that is no more go to the notifier, which says that it cannot deliver them. */
+    const isForSession = ({ url, client }: Callback) =>
+      url.startsWith(SMPP_SCHEME) && config.listen.smpp !== undefined && Object.hasOwn(config.clients, client);
+
     const underWay = new Set<number>();
     const tell = async (callbacks: readonly Callback[]) => {
       const fresh = callbacks.filter(({ callback }) => !underWay.has(callback));
       if (fresh.length === 0) return;
       for (const { callback } of fresh) underWay.add(callback);
       await Promise.all(
-        fresh.map((item) => bus.publish(toQueue(NOTIFIER), [item], { mostInBatch: CALLBACKS_IN_BATCH })),
+        fresh.map((item) =>
+          isForSession(item)
+            ? bus.publish(toQueue(deliverQueue(item.client)), [item], {
+                mostInBatch: CALLBACKS_IN_BATCH,
+                expiration: config.callbacks.giveUpAfter,
+              })
+            : bus.publish(toQueue(NOTIFIER), [item], { mostInBatch: CALLBACKS_IN_BATCH }),
+        ),
       );
       await writer.run(() => recorder.published(fresh));
       for (const { callback } of fresh) underWay.delete(callback);

@@ -18,9 +18,13 @@ export const news = z.discriminatedUnion('kind', [
     inFlight: z.int(),
     sentPerSecond: z.number(),
     errorsPerSecond: z.number(),
+    /** Of the errors, those that speak against the provider and not against a message; absent in older news. */
+    failuresPerSecond: z.number().optional(),
     paused: z.boolean(),
     lastError: z.string().optional(),
   }),
+  /** The ledger about a provider's receipts: which part (0 to 1) of the latest took more than 15 minutes. */
+  z.looseObject({ kind: z.literal('receipts'), provider: z.string(), lateShare: z.number().min(0).max(1) }),
   /** The ledger about what an administrator decided: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
   /** A question to every service that knows: see `askAll`. */

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { mailFault } from './mail.ts';
+import { routesFault } from './routes.ts';
 import { type Config, schema } from './schema.ts';
 
 /** A fault in the configuration, for the person who wrote it. */
@@ -153,13 +154,6 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
   const fail = (path: (string | number)[], message: string): never => {
     throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
   };
-  for (const [i, route] of config.routes.entries()) {
-    const { client } = route.when;
-    if (client && !config.clients[client]) fail(['routes', i, 'when', 'client'], `there is no client ${client}`);
-    for (const [j, provider] of route.to.entries()) {
-      if (!config.providers[provider]) fail(['routes', i, 'to', j], `there is no provider ${provider}`);
-    }
-  }
-  const fault = mailFault(config);
+  const fault = routesFault(config) ?? mailFault(config);
   if (fault) fail(fault.path, fault.message);
 }

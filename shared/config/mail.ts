@@ -10,7 +10,7 @@ const MOST_TEMPLATE = 2_000;
 /** `{name}`: the value of the named group (?P<name>…). */
 const FIELD = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-const pattern = z
+export const pattern = z
   .string()
   .min(1)
   .max(MOST_PATTERN)

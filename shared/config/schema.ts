@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { LANES } from '../topology.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { mailSection, smtpListener } from './mail.ts';
+import { providerRouting, routesSection } from './routes.ts';
+import { clientSmpp, smppListener } from './smpp.ts';
 import { duration, rate } from './units.ts';
 
 const name = z
@@ -43,6 +45,8 @@ const client = z.strictObject({
     .optional(),
   /** How this client's callbacks are made. */
   callbacks: clientCallbacks(network).optional(),
+  /** Its sessions at the SMPP door. */
+  smpp: clientSmpp.prefault({}),
 });
 
 const tls = z.strictObject({
@@ -66,6 +70,7 @@ const providerBase = {
   rate: rate.optional(),
   /** When the answer to a hand-over was lost: send it again, or park it as `unknown`. */
   onUnknown: z.enum(['resend', 'park']).default('resend'),
+  ...providerRouting(name),
 };
 
 const smppProvider = z.strictObject({
@@ -90,31 +95,20 @@ const smppProvider = z.strictObject({
   responseTimeout: duration.default(30_000),
 });
 
-const condition = z.strictObject({
-  client: name.optional(),
-  /** Leading digits of the number in E.164, without a plus. */
-  prefix: z
-    .string()
-    .regex(/^\d{1,15}$/, 'leading digits, without a plus')
-    .optional(),
-  lane: lane.optional(),
-});
-
-const route = z.strictObject({ when: condition.default({}), to: z.array(name).min(1) });
-
 export const schema = z.strictObject({
   /** Where doors listen. Loopback unless set. */
   listen: z
     .strictObject({
       http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(13_013) }).prefault({}),
       smtp: smtpListener.optional(),
+      smpp: smppListener.optional(),
       /** /live, /ready and /metrics. */
       admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_464) }).prefault({}),
     })
     .prefault({}),
   clients: z.record(name, client).default({}),
   providers: z.record(name, smppProvider).default({}),
-  routes: z.array(route).default([]),
+  routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),
   limits: z

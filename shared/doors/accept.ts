@@ -24,6 +24,9 @@ export type Request = {
   from: string;
   text: string;
   encoding?: Sms['encoding'];
+  /** As in the message: with a `udh`, `text` is one segment as it stands, and `encoding` says in which alphabet. */
+  udh?: string;
+  messageClass?: number;
   /** Asked by the client; the client's own setting otherwise. */
   validityMs?: number;
   notBefore?: number;
@@ -32,6 +35,10 @@ export type Request = {
   dlrUrl?: string;
   priority?: number;
   smsc?: string;
+  /** The person for whom the client sends, and its marks, for routes. */
+  user?: string;
+  realm?: string;
+  tags?: string[];
   traceparent?: unknown;
 };
 
@@ -42,13 +49,14 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
   const encoding = request.encoding ?? encodingOf(request.text);
   let segments: number;
   try {
-    ({ segments } = countSegments(request.text, encoding));
+    segments = request.udh === undefined ? countSegments(request.text, encoding).segments : 1;
   } catch (error) {
     return { refused: reasonOf(error) };
   }
   if (segments > client.maxSegments)
     return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed` };
-  const { door, from, text, notBefore, dlrMask, dlrUrl, priority, smsc } = request;
+  const { door, address, from, text, udh, messageClass, notBefore, dlrMask, dlrUrl, priority, smsc } = request;
+  const { user, realm, tags } = request;
   const shared = {
     v: VERSION.sms,
     type: 'sms' as const,
@@ -63,12 +71,18 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     text,
     segments,
     ...(request.encoding ? { encoding: request.encoding } : {}),
+    ...(udh === undefined ? {} : { udh }),
+    ...(messageClass === undefined ? {} : { messageClass }),
     ...(request.validityMs === undefined ? {} : { validityAsked: true }),
     ...(notBefore === undefined ? {} : { notBefore }),
     ...(dlrMask ? { dlrMask } : {}),
     ...(dlrMask && dlrUrl ? { dlrUrl } : {}),
     ...(priority === undefined ? {} : { priority }),
     ...(smsc === undefined ? {} : { smsc }),
+    ...(address === '' ? {} : { address }),
+    ...(user === undefined ? {} : { user }),
+    ...(realm === undefined ? {} : { realm }),
+    ...(tags === undefined ? {} : { tags }),
   };
   return request.recipients.map(({ e164, given }) => ({
     ...shared,

@@ -1,6 +1,12 @@
 // One callback that is due, from the ledger's outbox to the notifier: type `callback`, version 1.
 import { z } from 'zod';
 
+/**
+ * Begins the `url` of a callback that goes to the client's SMPP sessions, as a deliver_sm; behind it stands the id under
+ * which the client knows the message.
+ */
+export const SMPP_SCHEME = 'smpp:';
+
 export const callback = z.looseObject({
   v: z.int(),
   type: z.literal('callback'),

@@ -28,15 +28,32 @@ export const sms = z.looseObject({
   traceparent: z.string(),
   client: z.string(),
   door: z.string(),
+  /** Where the request came from, and the person and the marks that the client named: conditions of routes. */
+  address: z.string().optional(),
+  user: z.string().optional(),
+  realm: z.string().optional(),
+  tags: z.array(z.string()).optional(),
   lane: z.enum(LANES),
   /** E.164 digits without a plus (or a short code), and the form that the client gave. */
   to: z.string(),
   given: z.string(),
   from: z.string(),
-  /** For `binary`: one character per octet. */
+  /** The client's sender, where the router wrote another one into `from` for the provider that has the message. */
+  givenFrom: z.string().optional(),
+  /** For `binary`, and for every message with a `udh`: one character per octet. */
   text: z.string(),
   /** Short message encoding that the client forced; chosen from the text when absent. */
   encoding: z.enum(['gsm7', 'latin1', 'ucs2', 'binary']).optional(),
+  /**
+   * User data header that the client made itself, its length octet first, in hex: a part of a long message, or a message
+   * to a port. `text` then is the rest of the user data, octet for octet, in the `encoding` that stands beside it.
+   */
+  udh: z
+    .string()
+    .regex(/^([0-9a-f]{2}){1,140}$/)
+    .optional(),
+  /** Message class (3GPP TS 23.038, 4): 0 is shown at once and not stored, which is called flash. */
+  messageClass: z.int().min(0).max(3).optional(),
   segments: z.int().min(1),
   /** Kannel's dlr-mask and dlr-url: which reports the client asked for, and where it wants them. */
   dlrMask: z.int().optional(),

@@ -5,7 +5,8 @@ declare module 'smpp' {
 
   export type PduFields = Record<string, unknown>;
   export class PDU {
-    constructor(command: string, fields?: PduFields);
+    static maxLength: number;
+    constructor(command: string | Buffer, fields?: PduFields);
     command: string;
     command_status: number;
     sequence_number: number;
@@ -23,12 +24,15 @@ declare module 'smpp' {
     resume(): void;
     destroy(): void;
   }
-  type Params = Record<string, { filter?: unknown }>;
+  type Type = { size(value: unknown): number; default: unknown };
+  type Params = Record<string, { type: Type; filter?: unknown }>;
   const smpp: {
     PDU: typeof PDU;
     Session: typeof Session;
     commands: Record<string, { params?: Params }>;
+    commandsById: Record<number, { command: string }>;
     tlvs: Record<string, { filter?: unknown }>;
+    tlvsById: Record<number, { type: Type }>;
     errors: Record<string, number>;
   };
   export default smpp;

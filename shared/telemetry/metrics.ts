@@ -68,6 +68,7 @@ export const metrics = {
   ]),
   callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
   callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
+  clientSessions: gauge('hermod_client_sessions', 'Sessions that a client has bound at the SMPP door.', ['client']),
   ledgerBatch: histogram(
     'hermod_ledger_batch_messages',
     'Messages and reports in one ledger transaction.',

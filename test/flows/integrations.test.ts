@@ -11,6 +11,7 @@ import { ledger } from '../../services/ledger/main.ts';
 import { notifier } from '../../services/notifier/main.ts';
 import { router } from '../../services/router/main.ts';
 import { newAuthority } from '../rig/certificates.ts';
+import { GUIDE_RULE, GUIDE_SHORT_MESSAGE, guideMail } from '../rig/guide.ts';
 import { freePort } from '../rig/port.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
@@ -18,10 +19,6 @@ import { until } from '../rig/until.ts';
 
 const SCRIPTS = resolve(import.meta.dirname, '../../deploy/integrations');
 const SECRET = 'correct horse';
-const PDU =
-  '49534520477565737420706f7274616c20557365726e616d653a20206a736d697468303220' +
-  '50617373776f72643a2020743675623739113672';
-
 let rig: Rig;
 let receiver: Receiver;
 let smtpPort: number;
@@ -42,15 +39,7 @@ beforeAll(async () => {
       },
       mail: {
         rules: [
-          {
-            name: 'ise-guest',
-            client: 'ise',
-            networks: ['127.0.0.1'],
-            when: { to: '^sms@', subject: 'Guest.*Text.*Notification' },
-            pick: ['^to:(?P<to>.*)$', '^text:Username:(?P<username>.*)$', '^text:Password:(?P<password>.*)$'],
-            number: '{to}',
-            text: 'ISE Guest portal Username: {username} Password: {password}',
-          },
+          GUIDE_RULE,
           { name: 'by-login', client: 'ise', when: { to: '^(?P<to>\\d+)@login$' }, number: '{to}', text: 'Hello' },
         ],
       },
@@ -99,18 +88,11 @@ function run(script: string, { args = [], stdin = '', env }: Run): Promise<Ran> 
 const arrived = () => until('the PDU arrives', () => rig.smsc.received[0]);
 
 describe('ise-mailfilter', () => {
-  const mail = (subject = 'Guest Text Notification', end = '\n') =>
-    [
-      'From sponsor@test-cisco.com Sat Nov 30 22:39:47 2013',
-      `Message-ID: <${process.hrtime.bigint()}@ise2>`,
-      `Subject: ${subject}`,
-      '',
-      'to:48501234567',
-      'text:Username: jsmith02',
-      'text:Password: t6ub79_6r',
-      '.',
-      '',
-    ].join(end);
+  /** As a mail system pipes it: with the line that begins a mail in a mailbox, and LF. */
+  const mail = (subject?: string, end = '\n') =>
+    ['From sponsor Sat Nov 30 22:39:47 2013', guideMail(subject ? { subject } : {}), '.', '']
+      .join('\r\n')
+      .replaceAll('\r\n', end);
   const env = () => ({ HERMOD_SMTP: `smtp://127.0.0.1:${smtpPort}`, SENDER: 'sponsor@x', RECIPIENT: 'sms@x' });
 
   test.each([
@@ -121,7 +103,7 @@ describe('ise-mailfilter', () => {
       exit: 0,
       stderr: '',
     });
-    expect((await arrived()).shortMessage.toString('hex')).toBe(PDU);
+    expect((await arrived()).shortMessage.toString('hex')).toBe(GUIDE_SHORT_MESSAGE);
   });
 
   test('takes sender and recipient as arguments too, and a bounce without a sender', async () => {

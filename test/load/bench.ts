@@ -64,13 +64,19 @@ async function stop(): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => stop().finally(() => process.exit(130)));
+  let interrupted = false;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      interrupted = true;
+      stop().finally(() => process.exit(130));
+    });
+  }
   try {
     const options = readOptions(process.argv.slice(2));
     if (options.help) process.stdout.write(HELP);
     else await bench(options);
   } catch (error) {
+    if (interrupted) return;
     process.stderr.write(`bench: ${(error as Error).message}\n`);
     process.exitCode = error instanceof Misuse ? 2 : 1;
   } finally {

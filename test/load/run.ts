@@ -4,7 +4,7 @@ import type { GeneratorApi, Sent } from './generator.ts';
 import { NUMBER } from './generator.ts';
 import { machineUse, type Spread, spreadOf, useOf } from './measure.ts';
 import { now, type Rig } from './rig.ts';
-import type { SinkApi } from './sink.ts';
+import type { Calls, SinkApi } from './sink.ts';
 import { type Arrivals, RECIPIENT_PREFIX, type SmscApi } from './smsc.ts';
 import type { System } from './system.ts';
 
@@ -42,7 +42,7 @@ export type Result = {
   /** Refused or unanswered, and at the SMSC all the same: allowed where only the confirm was lost. */
   uncertain: number;
   receipts: number | undefined;
-  callbacks: { made: number; lost: number; duplicated: number } | undefined;
+  callbacks: { made: number; perSecond: number; lost: number; duplicated: number } | undefined;
   acceptedPerSecond: number;
   toSmscPerSecond: number;
   toSmsc: Spread;
@@ -111,7 +111,7 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
     case: what,
     ...counted(sent, arrivals),
     receipts: what.receipts ? receipts : undefined,
-    callbacks: what.callbacks ? calledBack(sent, calls.times) : undefined,
+    callbacks: what.callbacks ? calledBack(sent, calls) : undefined,
     settledAfter: quietAt === undefined ? undefined : Math.max(0, quietAt - lastAnswer),
     processes: processes.filter(({ name }) => name !== 'bench'),
     elsewhere: {
@@ -185,8 +185,6 @@ function counted(sent: Sent, arrivals: Arrivals) {
       if (times > 0) uncertain++;
     }
   }
-  const begun = sent.left[0] ?? 0;
-  const perSecond = (count: number, until: number) => (count === 0 ? 0 : (count * 1_000) / (until - begun));
   return {
     sent: sent.status.length,
     accepted,
@@ -195,8 +193,8 @@ function counted(sent: Sent, arrivals: Arrivals) {
     lost,
     duplicated,
     uncertain,
-    acceptedPerSecond: perSecond(accepted, latest(sent.answered)),
-    toSmscPerSecond: perSecond(toSmsc.length, latest(arrivals.at)),
+    acceptedPerSecond: perSecond(accepted, sent, latest(sent.answered)),
+    toSmscPerSecond: perSecond(toSmsc.length, sent, latest(arrivals.at)),
     toSmsc: spreadOf(Float64Array.from(toSmsc)),
     answer: spreadOf(Float64Array.from(answer)),
     late: spreadOf(sent.left.map((left, i) => left - sent.due[i]!)),
@@ -204,14 +202,18 @@ function counted(sent: Sent, arrivals: Arrivals) {
   };
 }
 
+/** From the first request until `until`. */
+const perSecond = (count: number, { left }: Sent, until: number) =>
+  count === 0 ? 0 : (count * 1_000) / (until - left[0]!);
+
 const latest = (times: Float64Array) => times.reduce((most, time) => Math.max(most, time), 0);
 
-function calledBack(sent: Sent, times: Uint8Array): NonNullable<Result['callbacks']> {
+function calledBack(sent: Sent, { times, lastAt }: Calls): NonNullable<Result['callbacks']> {
   let [made, lost, duplicated] = [0, 0, 0];
   for (const [i, status] of sent.status.entries()) {
     made += times[i]!;
     if (status === 202) lost += Math.max(0, CALLBACKS_EACH - times[i]!);
     duplicated += Math.max(0, times[i]! - CALLBACKS_EACH);
   }
-  return { made, lost, duplicated };
+  return { made, perSecond: perSecond(made, sent, lastAt), lost, duplicated };
 }

@@ -80,7 +80,15 @@ function totalRow(processes: readonly Process[]): string {
 
 function callbackRows({ callbacks }: Result): string[] {
   if (!callbacks) return [];
-  return [row('callbacks', count(callbacks.made), '', count(callbacks.lost), count(callbacks.duplicated))];
+  return [
+    row(
+      'callbacks',
+      count(callbacks.made),
+      count(callbacks.perSecond),
+      count(callbacks.lost),
+      count(callbacks.duplicated),
+    ),
+  ];
 }
 
 /** What a good run does not have. */

@@ -1,6 +1,9 @@
-// The guest portal's mail as Cisco's guide for ISE and Kannel describes it, and the rule that ships for it.
+// The guide's rule as a configuration file has it, for tests that look at lines and faults.
 import { parseConfig } from '#shared/config/load.ts';
 import type { Config } from '#shared/config/schema.ts';
+import { guideMail } from '../../rig/guide.ts';
+
+export { GUIDE_TEXT } from '../../rig/guide.ts';
 
 /** `settings` goes below `mail.rules`, which begins the file's second half. */
 export const guideYaml = (more = '') => `
@@ -25,18 +28,4 @@ ${more}`;
 
 export const configOf = (yaml: string): Config => parseConfig(yaml, 'gateway.yaml', {});
 
-export const GUIDE_MAIL = [
-  'From: sponsor@test-cisco.com',
-  'To: sms@test-cisco.com',
-  'Subject: Guest Text Notification',
-  'Message-ID: <563762958.941385847586377.JavaMail.root@ise2>',
-  'MIME-Version: 1.0',
-  'Content-Type: text/plain; charset=us-ascii',
-  '',
-  'to:48501234567',
-  'text:Username: jsmith02',
-  'text:Password: t6ub79_6r',
-  '',
-].join('\r\n');
-
-export const GUIDE_TEXT = 'ISE Guest portal Username:  jsmith02 Password:  t6ub79_6r';
+export const GUIDE_MAIL = `${guideMail()}\r\n`;

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { Route } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { RETRY_STEPS_MS, retryStep } from '#shared/outcome.ts';
-import { judge } from '../../../services/router/judge.ts';
+import { judge, type Knowledge } from '../../../services/router/judge.ts';
+import { compilePolicy } from '../../../services/router/policy.ts';
 
 const NOW = 1_795_303_200_000;
 const base: Sms = {
@@ -26,8 +27,12 @@ const base: Sms = {
   segments: 1,
 };
 const route = (to: string[], when: Route['when'] = {}): Route => ({ when, to });
+const knowing = (routes: Route[], down: readonly string[]): Knowledge => ({
+  policy: compilePolicy({ routes, providers: {} }),
+  standing: (provider) => ({ up: !down.includes(provider), share: down.includes(provider) ? 0 : 1, words: '' }),
+});
 const verdict = (message: Partial<Sms>, routes: Route[], down: string[] = []) =>
-  judge({ ...base, ...message }, { routes, up: (provider) => !down.includes(provider) }, NOW);
+  judge({ ...base, ...message }, knowing(routes, down), NOW);
 
 describe('which route', () => {
   const routes = [
@@ -140,11 +145,7 @@ test('every message gets a provider of its route, a step before its expiry, or a
   });
   fc.assert(
     fc.property(message, fc.uniqueArray(names), fc.uniqueArray(names), (change, to, down) => {
-      const answer = judge(
-        { ...base, ...change } as Sms,
-        { routes: to.length > 0 ? [route(to)] : [], up: (name) => !(down as string[]).includes(name) },
-        NOW,
-      );
+      const answer = judge({ ...base, ...change } as Sms, knowing(to.length > 0 ? [route(to)] : [], down), NOW);
       if (answer.kind === 'send') {
         expect(to as string[]).toContain(answer.provider);
         expect(answer.refusedBy).not.toContain(answer.provider);

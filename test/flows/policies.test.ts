@@ -1,0 +1,159 @@
+// Policies and health on the wire: three SMSCs, and what each of them gets to see.
+import { execFile } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, expect, test } from 'vitest';
+import { type Smsc, type SmscOptions, startSmsc } from '../../services/sandbox/smsc.ts';
+import { type Rig, type Settings, startRig } from '../rig/rig.ts';
+import { until } from '../rig/until.ts';
+
+const HERMOD = resolve(import.meta.dirname, '../../deploy/cli/hermod.ts');
+const RSYSERR = 0x08;
+
+let rig: Rig;
+let others: Smsc[];
+afterEach(async () => {
+  await rig.stop();
+  for (const smsc of others) await smsc.stop();
+});
+
+/** The rig's own provider `sandbox`, and `b` and `c`, each with its SMSC. */
+async function start(
+  routes: Settings[],
+  rows: { [name: string]: Settings } = {},
+  smsc: SmscOptions = {},
+): Promise<void> {
+  others = [await startSmsc({ keep: 0 }), await startSmsc({ keep: 0 })];
+  const [b, c] = others as [Smsc, Smsc];
+  rig = await startRig({
+    smsc,
+    settings: (standard) => {
+      const like = (name: string, port: number) => ({
+        ...(standard.providers.sandbox as Settings),
+        port,
+        ...rows[name],
+      });
+      const providers = { sandbox: like('sandbox', portOf(standard)), b: like('b', b.port), c: like('c', c.port) };
+      return { ...standard, providers, routes };
+    },
+  });
+  await until('all are bound', () => [rig.smsc, b, c].every((one) => one.binds().now > 0));
+}
+const portOf = (standard: { providers: Settings }) => (standard.providers.sandbox as { port: number }).port;
+
+const send = async (to: string, more: Record<string, string> = {}, headers: Record<string, string> = {}) => {
+  const query = new URLSearchParams({ username: 'tester', password: 'foobar', text: 'hello', to, ...more });
+  const answer = await fetch(`${rig.httpUrl}/cgi-bin/sendsms?${query}`, { headers });
+  expect(answer.status).toBe(202);
+  return answer.headers.get('x-message-id')!;
+};
+const seen = (smsc: Smsc) => smsc.received.map(({ dest, source }) => `${dest.addr} from ${source.addr}`).sort();
+
+test('user and realm, preferred prefixes and senders, as the SMSCs see them and as hermod route explains them', async () => {
+  await start(
+    [
+      { when: { realm: 'staff', user: ['anna', 'jürgen'] }, to: ['b'] },
+      { when: { tag: 'vpn' }, to: [{ b: 1 }] },
+      { to: ['sandbox', 'c'] },
+    ],
+    { b: { senders: { '*': 'HERMOD' } }, c: { prefer: { prefixes: ['49'] }, senders: { 12345: '999' } } },
+  );
+  const [b, c] = others as [Smsc, Smsc];
+  const ids = [
+    await send('+447700900001'),
+    await send('+447700900002', { 'x-user': 'anna', 'x-realm': 'staff' }),
+    await send('+447700900003', {}, { 'x-user': 'anna', 'x-realm': 'STAFF' }),
+    await send('+447700900004', { 'x-user': 'jürgen', 'x-realm': 'staff' }),
+    await send('+447700900005', { 'x-user': 'anna' }),
+    await send('+447700900006', {}, { 'x-tag': 'otp, vpn' }),
+    await send('+491701234567'),
+  ];
+  for (const id of ids) expect(await rig.final(id)).toMatchObject({ state: 'sent' });
+  expect(seen(rig.smsc)).toEqual(['447700900001 from 12345', '447700900005 from 12345']);
+  expect(seen(b)).toEqual(['2', '3', '4', '6'].map((n) => `44770090000${n} from HERMOD`));
+  expect(seen(c)).toEqual(['491701234567 from 999']);
+
+  const args = ['--to', '+447700900009', '--user', 'anna', '--realm', 'staff', '--live', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, [HERMOD, 'route', ...args], {
+    env: { ...process.env, HERMOD_CONFIG: join(rig.dir, 'gateway.yaml'), AMQP_URL: rig.amqpUrl },
+  });
+  expect(JSON.parse(stdout)).toMatchObject({
+    steps: [
+      { about: 'route', name: 'route 1', ok: true },
+      { about: 'provider', name: 'b', ok: true, words: 'up' },
+      { about: 'pick', name: 'b' },
+    ],
+    verdict: { kind: 'send', provider: 'b', from: 'HERMOD' },
+  });
+});
+
+test('a sender is written anew for the provider that a message fails over to', async () => {
+  await start([{ to: ['b', 'c'] }], { b: { senders: { '*': 'FIRST' } }, c: { senders: { 12345: 'SECOND' } } });
+  const [b, c] = others as [Smsc, Smsc];
+  b.set({ rejectNext: { count: 1, status: 0x45 } });
+  const id = await send('+447700900001');
+  expect(await rig.final(id)).toMatchObject({ state: 'sent', from: '12345' });
+  expect(seen(b)).toEqual(['447700900001 from FIRST']);
+  expect(seen(c)).toEqual(['447700900001 from SECOND']);
+});
+
+test('a provider that fails is left in less than 5 s, and comes back by a probe, a tenth, half, all', async () => {
+  await start([{ to: ['sandbox', 'b'] }]);
+  const [b] = others as [Smsc, Smsc];
+  const load = startLoad(50);
+  try {
+    await until('the first provider has everything', () => rig.smsc.counters().taken > 100);
+    expect(b.counters().taken).toBe(0);
+    const failedAt = Date.now();
+    rig.smsc.set({ rejectNext: { count: 1_000_000, status: RSYSERR } });
+    const between = (smsc: Smsc, from: number, to: number) =>
+      smsc.received.filter(({ at }) => at >= from && at < to).length;
+    await until('four seconds at the second provider', () => Date.now() > failedAt + 9_000);
+    // Two probes at most, 5 s apart.
+    expect(between(rig.smsc, failedAt + 5_000, failedAt + 9_000)).toBeLessThanOrEqual(2);
+    expect(between(b, failedAt + 5_000, failedAt + 9_000)).toBeGreaterThan(150);
+
+    const healedAt = Date.now();
+    rig.smsc.set({ rejectNext: { count: 0, status: 0 } });
+    const probe = await until(
+      'a probe',
+      () => rig.smsc.received.find((one) => one.at > healedAt && one.commandStatus === 0),
+      12_000,
+    );
+    await until('all is back', () => between(b, Date.now() - 2_000, Date.now()) === 0, 20_000);
+    const part = (from: number, to: number) => {
+      const [mine, its] = [rig.smsc, b].map((smsc) => between(smsc, probe.at + from, probe.at + to)) as [
+        number,
+        number,
+      ];
+      return mine / (mine + its);
+    };
+    expect(between(rig.smsc, probe.at, probe.at + 500)).toBeLessThan(10);
+    expect(part(2_500, 4_500)).toBeLessThan(0.3);
+    expect(part(8_000, 10_000)).toBeGreaterThan(0.25);
+    expect(part(8_000, 10_000)).toBeLessThan(0.75);
+  } finally {
+    await load.stop();
+  }
+  const taken = () =>
+    [rig.smsc, b].flatMap(({ received }) => received).filter(({ commandStatus }) => commandStatus === 0);
+  await until('every message is at one of them', () => taken().length === load.sent());
+  expect(new Set(taken().map(({ dest }) => dest.addr)).size).toBe(load.sent());
+});
+
+/** So many messages a second, to numbers that count up, until it is stopped. */
+function startLoad(perSecond: number) {
+  let sent = 0;
+  const open = new Set<Promise<unknown>>();
+  const timer = setInterval(() => {
+    const one = send(`+4477${String(++sent).padStart(8, '0')}`).finally(() => open.delete(one));
+    open.add(one);
+  }, 1_000 / perSecond);
+  return {
+    sent: () => sent,
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(open);
+    },
+  };
+}
