@@ -1,17 +1,19 @@
 // The stand for fault tests: a private broker that can be restarted, every service as its own process, a sandbox SMSC
 // that keeps a log of its own, and a client that remembers which messages got a 202.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmodSync, createWriteStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { createTransport } from 'nodemailer';
 import { stringify } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { topology } from '#shared/topology.ts';
 import { startPrivateNode } from '../../deploy/broker/node.ts';
+import { findProgram } from '../../deploy/broker/program.ts';
 import { type Smsc, startSmsc } from '../../services/sandbox/smsc.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
@@ -42,6 +44,10 @@ export type Stand = {
   smsc: Smsc;
   kill(name: ServiceName): Promise<void>;
   restartBroker(): Promise<void>;
+  /** Raises or ends the broker's memory alarm: it then takes nothing from publishers. */
+  alarm(on: boolean): Promise<void>;
+  /** One request at the HTTP door, and how long its answer took. */
+  ask(): Promise<{ status: number; body: string; ms: number }>;
   /** Offers messages at a rate, calling `during` with the count so far after each hundred. */
   offer(count: number, perSecond: number, during?: (sent: number) => void): Promise<void>;
   /** Waits until nothing moves any more and counts. */
@@ -208,6 +214,21 @@ export async function startStand(): Promise<Stand> {
       await broker.stop();
       broker = await startPrivateNode({ dir, say: () => {} });
       if (broker.url !== env.AMQP_URL) throw new Error('the broker came back at another address');
+    },
+    async alarm(on) {
+      const args = ['-n', 'hermod@localhost', 'set_vm_memory_high_watermark', on ? '0.00001' : '0.4'];
+      const epmd = String(Number(new URL(broker.url).port) - 1_000);
+      const ctl = join(dirname(findProgram()!.server), 'rabbitmqctl');
+      await promisify(execFile)(ctl, args, { env: { ...process.env, HOME: broker.home, ERL_EPMD_PORT: epmd } });
+    },
+    async ask() {
+      const startedAt = performance.now();
+      const to = `44770${String(offered++).padStart(7, '0')}`;
+      const query = `username=tester&password=foobar&to=${to}&text=x`;
+      const answer = await fetch(`http://127.0.0.1:${httpPort}/cgi-bin/sendsms?${query}`);
+      const body = await answer.text();
+      if (answer.status === 202) accepted.add(to);
+      return { status: answer.status, body, ms: performance.now() - startedAt };
     },
     async offer(count, perSecond, during) {
       const startedAt = performance.now();

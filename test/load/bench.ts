@@ -6,7 +6,7 @@ import { startRig } from './rig.ts';
 import { type Result, type Rigs, run } from './run.ts';
 import type { SinkApi } from './sink.ts';
 import type { SmscApi } from './smsc.ts';
-import { parseProcesses, type System, startHermod } from './system.ts';
+import { hermod, parseProcesses, type System } from './system.ts';
 import { capacityTable, machineLine, resultTable } from './table.ts';
 
 const running: { rigs?: Rigs; system?: System } = {};
@@ -19,9 +19,9 @@ async function startRigs(): Promise<Rigs> {
   return { generator, smsc, smscPort, sink, sinkPort };
 }
 
-function startSystem(options: Options, { smscPort }: Rigs): Promise<System> {
+function systemFor(options: Options, { smscPort }: Rigs): System {
   const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}ingress-http`;
-  return startHermod({
+  return hermod({
     amqpUrl: process.env.AMQP_URL,
     brokerPid: options.brokerPid,
     smscPort,
@@ -44,8 +44,9 @@ async function bench(options: Options): Promise<void> {
   if (capacity.length > 0) say(capacityTable(capacity));
   const results: Result[] = [];
   if (!options.rig) {
-    const system = await startSystem(options, rigs);
+    const system = systemFor(options, rigs);
     running.system = system;
+    await system.start();
     await run(warmUp(options), system, rigs);
     for (const one of casesOf(options)) {
       const result = await run(one, system, rigs);

@@ -36,18 +36,18 @@ export function openConnection(host: string, port: number, events: ConnectionEve
       reason = error.message;
       reject(error);
     });
-    socket.on('close', () => {
-      if (!closing) events.broken(reason);
-    });
-    socket.once('connect', () =>
+    socket.once('connect', () => {
+      socket.once('close', () => {
+        if (!closing) events.broken(reason);
+      });
       resolve({
         send: (request) => void socket.write(request),
         close() {
           closing = true;
           socket.destroy();
         },
-      }),
-    );
+      });
+    });
   });
 }
 

@@ -94,7 +94,7 @@ async function run(job: Job): Promise<Sent> {
           broken.reason = reason;
           if (caller.message >= 0) inFlight--;
           else idle.splice(idle.indexOf(caller), 1);
-          if (broken.connections === callers.length) over();
+          if (broken.connections === job.connections) over();
         },
       });
       return caller;

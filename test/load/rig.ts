@@ -19,7 +19,8 @@ export type Rig<A extends Api> = {
 
 /** Starts `file` of this folder as a process of its own. A question to one that ended rejects. */
 export function startRig<A extends Api>(file: string): Rig<A> {
-  const child = fork(join(import.meta.dirname, file), { serialization: 'advanced' });
+  // Node's own options are the bench's, not for its children: npm's starter puts one there that unties their channel.
+  const child = fork(join(import.meta.dirname, file), { serialization: 'advanced', execArgv: [] });
   const waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   let id = 0;
   child.on('message', (reply: Reply) => {

@@ -6,18 +6,22 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { declareTopology } from '#shared/bus/declared.ts';
+import { brokerName } from '#shared/bus/line.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
 import { egressQueue, LANES, topology } from '#shared/topology.ts';
 import { startPrivateNode } from '../../deploy/broker/node.ts';
 import { listenerOf } from './measure.ts';
 import { ACCOUNT } from './smsc.ts';
 
-/** What is measured: where it takes messages, and its processes. */
+/** What is measured. `url` and `pids` are there once it has started. */
 export type System = {
+  start(): Promise<void>;
   /** Kannel's sendsms with user and password; further parameters are appended. */
-  url: string;
-  pids: ReadonlyMap<string, number>;
-  /** Ends all of it and removes what it wrote. */
+  readonly url: string;
+  /** Its processes by name. */
+  readonly pids: ReadonlyMap<string, number>;
+  /** Ends all of it and removes what it wrote, also when `start` failed or is still under way. */
   stop(): Promise<void>;
 };
 
@@ -55,40 +59,58 @@ export function parseProcesses(text: string): string[][] {
   return processes;
 }
 
-export async function startHermod(options: SystemOptions): Promise<System> {
-  // In the project, so that broker and ledger write to the disk that an installation would use: /tmp may be memory.
-  mkdirSync(join(ROOT, 'var'), { recursive: true });
-  const dir = mkdtempSync(join(ROOT, 'var/bench-'));
-  const stops: (() => Promise<void>)[] = [async () => rmSync(dir, { recursive: true, force: true })];
-  const stop = async () => {
-    for (const one of stops.splice(0).reverse()) await one();
-  };
-  try {
+export function hermod(options: SystemOptions): System {
+  const pids = new Map<string, number>();
+  const stops: (() => Promise<void>)[] = [];
+  let starting: Promise<void> | undefined;
+  let stopping = false;
+  let url = '';
+
+  async function start(): Promise<void> {
+    // In the project, so that broker and ledger write to the disk that an installation would use: /tmp may be memory.
+    mkdirSync(join(ROOT, 'var'), { recursive: true });
+    const dir = mkdtempSync(join(ROOT, 'var/bench-'));
+    stops.push(async () => rmSync(dir, { recursive: true, force: true }));
     const broker = await startBroker(dir, options);
     stops.push(broker.stop);
     await prepareBroker(broker.url);
     const port = await freePort();
     writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, options));
-    const pids = new Map<string, number>();
     for (const services of options.processes) {
+      if (stopping) return;
       const { child, ready } = startProcess(services, dir, broker.url, options);
       stops.push(() => end(child));
       await ready;
       pids.set(services.join('+'), child.pid!);
     }
     if (broker.pid !== undefined) pids.set('broker', broker.pid);
-    const query = `username=${CLIENT.name}&password=${CLIENT.password}`;
-    return { url: `http://127.0.0.1:${port}/cgi-bin/sendsms?${query}`, pids, stop };
-  } catch (error) {
-    await stop();
-    throw error;
+    url = `http://127.0.0.1:${port}/cgi-bin/sendsms?username=${CLIENT.name}&password=${CLIENT.password}`;
   }
+
+  return {
+    get url() {
+      return url;
+    },
+    pids,
+    start() {
+      starting = start();
+      return starting;
+    },
+    async stop() {
+      stopping = true;
+      await starting?.catch(() => {});
+      for (const one of stops.splice(0).reverse()) await one();
+    },
+  };
 }
 
 async function startBroker(dir: string, { amqpUrl, brokerPid, say }: SystemOptions) {
   if (amqpUrl) {
+    await withChannel(amqpUrl, async () => {}).catch((error) => {
+      throw new Error(`no RabbitMQ at ${brokerName(amqpUrl)} (${reasonOf(error)}): start it, or unset AMQP_URL`);
+    });
     const pid = brokerPid ?? listenerOf(Number(new URL(amqpUrl).port || 5_672));
-    return { url: amqpUrl, pid, stop: () => tidyBroker(amqpUrl) };
+    return { url: amqpUrl, pid, stop: () => tidyBroker(amqpUrl).catch(() => {}) };
   }
   const node = await startPrivateNode({ dir, say });
   const stop = async () => {

@@ -1,6 +1,7 @@
 // Nothing is lost when services are killed and the broker is restarted: every message that got a 202 reaches the SMSC
 // and a final state. HERMOD_FULL=1 offers 20,000 messages instead of 2,000.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../rig/until.ts';
 import { SERVICES, type ServiceName, type Stand, startStand, WINDOW } from './stand.ts';
 
 const FULL = process.env.HERMOD_FULL === '1';
@@ -44,3 +45,24 @@ test('each service is killed in turn: nothing lost, repeats only as many as the 
   expect(tally.repeated - before).toBeLessThanOrEqual(2 * WINDOW);
   expect(tally.accepted).toBeGreaterThanOrEqual((MESSAGES / 2) * 0.95);
 }, 180_000);
+
+test('a memory alarm closes the doors within 2 s, and what they took before goes out when it ends', async () => {
+  await stand.offer(100, PER_SECOND);
+  await stand.alarm(true);
+  try {
+    await until('a refusal', async () => {
+      const { status, body, ms } = await stand.ask();
+      expect(ms).toBeLessThan(2_500);
+      if (status === 503) expect(body).toBe('Temporal failure, try again later.');
+      return status === 503;
+    });
+    // By now the broker has said that it blocks: the next answers come at once.
+    const { status, ms } = await stand.ask();
+    expect(status).toBe(503);
+    expect(ms).toBeLessThan(500);
+  } finally {
+    await stand.alarm(false);
+  }
+  await until('the doors open again', async () => (await stand.ask()).status === 202);
+  expect(await stand.tally()).toMatchObject({ lost: 0, open: 0, untold: 0 });
+}, 90_000);
