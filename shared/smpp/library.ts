@@ -9,11 +9,17 @@ import smpp, { type PDU, type PduFields, type Session } from 'smpp';
 
 for (const command of Object.values(smpp.commands)) {
   for (const [name, param] of Object.entries(command.params ?? {})) {
-    if (name === 'short_message' || name.endsWith('_time') || name === 'validity_period') delete param.filter;
+    if (name === 'short_message' || /_(time|date|period)$/.test(name)) delete param.filter;
   }
 }
 for (const name of ['message_payload', 'callback_num', 'source_subaddress', 'dest_subaddress'])
   delete smpp.tlvs[name]?.filter;
+
+// The package clears the highest bit of each character, and so makes other, printable ones of them.
+smpp.types.cstring.read = (buffer, offset) => {
+  const end = buffer.indexOf(0, offset);
+  return buffer.toString('latin1', offset, end === -1 ? buffer.length : end);
+};
 
 /** command_length, command_id, command_status and sequence_number. */
 export const HEADER_OCTETS = 16;

@@ -33,6 +33,7 @@ declare module 'smpp' {
     commandsById: Record<number, { command: string }>;
     tlvs: Record<string, { filter?: unknown }>;
     tlvsById: Record<number, { type: Type }>;
+    types: { cstring: { read(buffer: Buffer, offset: number): string } };
     errors: Record<string, number>;
   };
   export default smpp;

@@ -59,10 +59,10 @@ export function parseRecipients(to: string, opts: { defaultCountry?: string } = 
   return { ok: true, numbers };
 }
 
-/** A number as logs show it: `4477…01`, and of fewer than ten digits only the last two. */
+/** A number as logs show it: `4477..01`, and of fewer than ten digits only the last two. ASCII, as every log line is. */
 export function maskNumber(digits: string): string {
-  if (digits.length >= 10) return `${digits.slice(0, 4)}…${digits.slice(-2)}`;
-  return digits.length > 2 ? `…${digits.slice(-2)}` : '…';
+  if (digits.length >= 10) return `${digits.slice(0, 4)}..${digits.slice(-2)}`;
+  return digits.length > 2 ? `..${digits.slice(-2)}` : '..';
 }
 
 /** Whether a part of `to` is by itself a possible number: 7 to 15 digits behind its `+` or `00`. */

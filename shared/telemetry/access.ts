@@ -26,13 +26,7 @@ export const logAccess: (event: AccessEvent) => void = target === 'off' ? () => 
 
 function open(dest: string | number): (event: AccessEvent) => void {
   // Lines gather for a moment: a write per line would cost more than the message.
-  const destination = pino.destination({ dest, sync: false, minLength: 8_192, mkdir: true });
-  const options = {
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: () => ({ log: 'access' }) },
-  };
-  const log = pino(options, destination);
+  const destination = pino.destination({ dest, sync: false, minLength: 16_384, mkdir: true });
   setInterval(() => destination.flush(), 200).unref();
   process.on('exit', () => {
     try {
@@ -41,5 +35,8 @@ function open(dest: string | number): (event: AccessEvent) => void {
       // Not open yet: nothing was written.
     }
   });
-  return (event) => log.info(event);
+  return (event) => {
+    // Fixed fields need no logger: this costs a tenth of one.
+    destination.write(`{"log":"access","time":"${new Date().toISOString()}",${JSON.stringify(event).slice(1)}\n`);
+  };
 }

@@ -181,10 +181,10 @@ test('a message is sent, followed, found and told', async () => {
   expect(status.out).toMatch(new RegExp(`^${id}  delivered \\d+ s ago\n`));
   for (const event of events) expect(status.out).toContain(event);
   expect(found.json()).toMatchObject([
-    { id, client: 'tester', provider: 'sandbox', state: 'delivered', to: '4477…23' },
+    { id, client: 'tester', provider: 'sandbox', state: 'delivered', to: '4477..23' },
   ]);
   oneLine(none, 3, /no message has the id/);
-  oneLine(nobody, 3, /no message to …99/);
+  oneLine(nobody, 3, /no message to ..99/);
 });
 
 test('sending needs the right client, password and door', async () => {

@@ -165,7 +165,7 @@ describe('look-up', () => {
     expect(found).toMatchObject({
       id,
       client: 'tester',
-      to: '4477…55',
+      to: '4477..55',
       state: 'delivered',
       attempts: [{ outcome: 'submitted', receipt: 'delivered' }],
     });

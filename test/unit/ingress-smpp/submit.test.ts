@@ -204,6 +204,7 @@ describe('addresses', () => {
     ['a destination that is too long', { dest: { addr: '+49 170 1234567      ' } }, 'ESME_RINVDSTADR'],
     ['a sender that is too long', { source: { addr: 'a'.repeat(21) } }, 'ESME_RINVSRCADR'],
     ['an international sender that is too long', { source: { ton: 1, addr: '1'.repeat(20) } }, 'ESME_RINVSRCADR'],
+    ['a sender in Latin-1', { source: { addr: 'M\xfcller' } }, 'ESME_RINVSRCADR'],
     ['a sender that cannot be printed', { source: { addr: 'a\x01' } }, 'ESME_RINVSRCADR'],
   ])('%s: %s', (_case, fields, wanted) => {
     expect(result(fields)).toBe(wanted);

@@ -1,0 +1,131 @@
+// A real Kannel, as a client of the gateway: bearerbox with one SMPP link, and smsbox with its sendsms door, as two
+// private processes with their configuration and logs in a folder of the test. Where Kannel is missing it is installed
+// from Debian, and its own service is not started.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../rig/port.ts';
+import { until } from '../rig/until.ts';
+
+const [BEARERBOX, SMSBOX] = ['/usr/sbin/bearerbox', '/usr/sbin/smsbox'];
+const POLICY = '/usr/sbin/policy-rc.d';
+const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' };
+
+export type Kannel = {
+  /** GET /cgi-bin/sendsms: its status and body. Strings travel in UTF-8. */
+  send(parameters: Record<string, string | Buffer>): Promise<string>;
+  /** Everything that bearerbox has logged. */
+  log(): string;
+  stop(): Promise<void>;
+};
+
+/** With a policy file that forbids starting services, unless the host has one; it goes again whatever happens. */
+const INSTALL = `
+if [ ! -e ${POLICY} ]; then
+  trap 'rm -f ${POLICY}' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}
+fi
+install() { apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends install kannel; }
+install || { apt-get update && install; }
+status=$?
+update-rc.d kannel disable
+exit $status
+`;
+
+function requireKannel(): void {
+  if (existsSync(BEARERBOX) && existsSync(SMSBOX)) return;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    throw new Error('there is no Kannel here: install the package kannel, or run this test as root on Debian');
+  }
+  const { status, stderr } = spawnSync('/bin/sh', ['-c', INSTALL], { env: ENV, encoding: 'utf8', stdio: 'pipe' });
+  if (status === 0 && existsSync(BEARERBOX)) return;
+  throw new Error(`Kannel is missing and cannot be installed: ${stderr.trim().split('\n').at(-1)}`);
+}
+
+/** Its link is up when this resolves. `smpp`: lines of the group `smsc = smpp` beside host, port, name and password. */
+export async function startKannel(port: number, who: { name: string; password: string }, smpp = ''): Promise<Kannel> {
+  requireKannel();
+  const dir = mkdtempSync(join(tmpdir(), 'hermod-kannel-'));
+  const [admin, boxes, sendsms] = [await freePort(), await freePort(), await freePort()];
+  const file = join(dir, 'kannel.conf');
+  writeFileSync(
+    file,
+    `group = core
+admin-port = ${admin}
+admin-interface = 127.0.0.1
+admin-password = admin
+smsbox-port = ${boxes}
+box-allow-ip = 127.0.0.1
+log-file = ${dir}/bearerbox.log
+log-level = 0
+sms-resend-freq = 1
+
+group = smsc
+smsc = smpp
+smsc-id = hermod
+host = 127.0.0.1
+port = ${port}
+smsc-username = ${who.name}
+smsc-password = ${who.password}
+system-type = ""
+reconnect-delay = 1
+${smpp}
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = ${sendsms}
+sendsms-interface = 127.0.0.1
+log-file = ${dir}/smsbox.log
+log-level = 0
+
+group = sendsms-user
+username = test
+password = test
+max-messages = 10
+concatenation = true
+`,
+  );
+  const children: ChildProcess[] = [];
+  const start = (program: string) => children.push(spawn(program, [file], { cwd: dir, stdio: 'ignore' }));
+  const log = () => (existsSync(`${dir}/bearerbox.log`) ? readFileSync(`${dir}/bearerbox.log`, 'latin1') : '');
+  const stop = async () => {
+    for (const child of children.reverse()) await end(child);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  const url = `http://127.0.0.1:${sendsms}/cgi-bin/sendsms`;
+  const status = async () => (await fetch(`http://127.0.0.1:${admin}/status.txt?password=admin`)).text();
+  try {
+    start(BEARERBOX);
+    await until('Kannel is bound', async () => /hermod.*online/.test(await status()));
+    start(SMSBOX);
+    await until('smsbox takes requests', async () => (await fetch(url)).status === 403, 20_000);
+  } catch (error) {
+    const said = log().trim().split('\n').slice(-3).join('; ');
+    await stop();
+    throw new Error(`Kannel did not start: ${said}`, { cause: error });
+  }
+  return {
+    async send(parameters) {
+      const all = { username: 'test', password: 'test', ...parameters };
+      const query = Object.entries(all).map(([name, value]) => `${name}=${encoded(value)}`);
+      const answer = await fetch(`${url}?${query.join('&')}`);
+      return `${answer.status} ${await answer.text()}`;
+    },
+    log,
+    stop,
+  };
+}
+
+const encoded = (value: string | Buffer) =>
+  typeof value === 'string' ? encodeURIComponent(value) : value.toString('hex').replaceAll(/../g, '%$&');
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 5_000);
+  await exited;
+  clearTimeout(late);
+}
