@@ -27,10 +27,10 @@ export function openRecorder(
     stub: db.statement('insert into message (id, state_at) values ($1, $2) on conflict (id) do nothing'),
     accept:
       db.statement(`insert into message (id, known, client, door, lane, number, given, sender, segments, accepted_at, expiry, traceparent, dlr_mask, dlr_url, state_at)
-      values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-      on conflict (id) do update set known = 1, client = excluded.client, door = excluded.door, lane = excluded.lane, number = excluded.number,
-      given = excluded.given, sender = excluded.sender, segments = excluded.segments, accepted_at = excluded.accepted_at, expiry = excluded.expiry,
-      traceparent = excluded.traceparent, dlr_mask = excluded.dlr_mask, dlr_url = excluded.dlr_url where message.known = 0`),
+      values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do nothing`),
+    fillStub:
+      db.statement(`update message set known = 1, client = $1, door = $2, lane = $3, number = $4, given = $5, sender = $6,
+      segments = $7, accepted_at = $8, expiry = $9, traceparent = $10, dlr_mask = $11, dlr_url = $12 where id = $13 and known = 0`),
     message: db.statement('select * from message where id = $1'),
     state: db.statement(
       'update message set state = $1, state_at = $2, final = $3, provider = $4, reason = $5 where id = $6 and final = 0',
@@ -74,25 +74,9 @@ export function openRecorder(
 
   function accepted(sms: Sms, now: number): Callback[] {
     const { id, client, door, lane, to, given, from, segments, at, expiry, traceparent, dlrMask, dlrUrl } = sms;
-    const before = sql.message.get(id);
-    if (before?.known === 1) return [];
-    sql.accept.run(
-      id,
-      client,
-      door,
-      lane,
-      to,
-      given,
-      from,
-      segments,
-      at,
-      expiry,
-      traceparent,
-      dlrMask ?? 0,
-      dlrUrl ?? '',
-      before ? (before.state_at as number) : at,
-    );
-    if (!before) return [];
+    const known = [client, door, lane, to, given, from, segments, at, expiry, traceparent, dlrMask ?? 0, dlrUrl ?? ''];
+    if (sql.accept.run(id, ...known, at).changes > 0) return [];
+    if (sql.fillStub.run(...known, id).changes === 0) return [];
     // Reports were faster: issue what they would have.
     const message = sql.message.get(id)!;
     const taken = sql.attempts.all(id).filter(({ outcome }) => outcome === 'submitted');

@@ -2,7 +2,7 @@
 // ledger, whose outbox keeps the order of one message's callbacks and the ladder of repeats.
 import { readFileSync } from 'node:fs';
 import type { Follow, Handled } from '#shared/bus/consume.ts';
-import type { Callback } from '#shared/messages/callback.ts';
+import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
 import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
@@ -77,11 +77,13 @@ export const notifier: Service = {
   },
 };
 
-const faultOf = (url: string | undefined): Answer => ({
-  ok: false,
-  permanent: true,
-  reason: url === undefined ? `the URL, filled, is longer than ${MOST_FILLED} characters` : 'no http or https URL',
-});
+function faultOf(url: string | undefined): Answer {
+  const permanent = { ok: false, permanent: true } as const;
+  if (url === undefined) return { ...permanent, reason: `the URL, filled, is longer than ${MOST_FILLED} characters` };
+  // What waited too long in deliver.<client> comes here.
+  if (url.startsWith(SMPP_SCHEME)) return { ...permanent, reason: 'no SMPP session of the client took it in time' };
+  return { ...permanent, reason: 'no http or https URL' };
+}
 
 /** The report to the ledger. */
 function tell({ callback, tries }: Callback, answer: Answer | 'busy'): Follow[] {
