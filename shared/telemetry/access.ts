@@ -20,13 +20,17 @@ export type AccessEvent = {
 };
 
 const target = process.env.HERMOD_ACCESS_LOG ?? '-';
+let write: ((event: AccessEvent) => void) | undefined;
 
-/** `HERMOD_ACCESS_LOG=off` writes none; a path writes there; else stdout. */
-export const logAccess: (event: AccessEvent) => void = target === 'off' ? () => {} : open(target === '-' ? 1 : target);
+/** `HERMOD_ACCESS_LOG=off` writes none; a path writes there; else stdout. Opened by the first line. */
+export function logAccess(event: AccessEvent): void {
+  write ??= target === 'off' ? () => {} : open(target === '-' ? 1 : target);
+  write(event);
+}
 
 function open(dest: string | number): (event: AccessEvent) => void {
   // Lines gather for a moment: a write per line would cost more than the message.
-  const destination = pino.destination({ dest, sync: false, minLength: 16_384, mkdir: true });
+  const destination = pino.destination({ dest, sync: false, minLength: 8_192, mkdir: true });
   setInterval(() => destination.flush(), 200).unref();
   process.on('exit', () => {
     try {
