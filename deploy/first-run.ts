@@ -6,7 +6,8 @@ import { dirname } from 'node:path';
 const LETTERS = 'abcdefghjkmnpqrstuvwxyz23456789';
 const secret = (length: number) => Array.from({ length }, () => LETTERS[randomInt(LETTERS.length)]).join('');
 
-const text = () => `# Hermod's configuration. \`npm run hermod -- check\` checks it; every setting is described by
+const text = () => `# yaml-language-server: $schema=../deploy/config/gateway.schema.json
+# Hermod's configuration. \`npm run hermod -- check\` checks it; every setting is described by
 # \`npm run hermod -- check --schema\`. Secrets can come from the environment as \${NAME} or from a file as \${file:path}.
 
 clients:

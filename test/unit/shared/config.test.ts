@@ -1,5 +1,5 @@
 // The configuration file: what is right is read with units and defaults, what is wrong ends in one line with its place.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -128,8 +128,10 @@ test('whatever stands in the file, the answer is a configuration or a line with 
   );
 });
 
-test('the JSON Schema for editors has every section', () => {
-  expect(Object.keys(jsonSchema().properties ?? {})).toEqual(
-    expect.arrayContaining(['listen', 'clients', 'providers', 'routes', 'limits', 'ledger', 'sandbox']),
-  );
+test('the JSON Schema for editors in deploy/config is what `hermod check --schema` prints', () => {
+  const stored = readFileSync(join(import.meta.dirname, '../../../deploy/config/gateway.schema.json'), 'utf8');
+  expect(
+    JSON.parse(stored),
+    'write it anew: npm run -s hermod -- check --schema > deploy/config/gateway.schema.json',
+  ).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
 });
