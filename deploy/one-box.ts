@@ -11,13 +11,12 @@ import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';
 import { type Broker, findBroker } from './broker/find.ts';
 import { type Child, startChild } from './child.ts';
 import { writeFirstConfig } from './first-run.ts';
-import { SERVICES } from './services.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 /** Which services share a process, in the order of their start; measured on two cores (test/load). They stop in reverse. */
 const PROCESSES: readonly (readonly string[])[] = [
   ['ledger', 'notifier'],
-  ['router', 'egress-smpp', 'ingress-smtp', 'ingress-http'],
+  ['router', 'egress-smpp', 'ingress-smtp', 'ingress-smpp', 'ingress-http'],
 ];
 
 const HELP = `Runs the whole gateway on this machine.
@@ -114,15 +113,20 @@ async function start(): Promise<void> {
   let adminPort = config.listen.admin.port;
   for (const group of PROCESSES) {
     if (ending) return;
-    const services = group.filter(
-      (name) => Object.hasOwn(SERVICES, name) && (name !== 'ingress-smtp' || config.listen.smtp),
-    );
+    const services = group.filter((name) => isWanted(name, config));
     const child = startChild({ services, configFile: file, amqpUrl: broker.url, adminPort, output, say });
     started.children.push(child);
     await child.ready;
     if (adminPort !== 0) adminPort++;
   }
   if (!ending) welcome();
+}
+
+/** Doors that the configuration does not open are not started. */
+function isWanted(name: string, { listen }: Loaded['config']): boolean {
+  if (name === 'ingress-smtp') return listen.smtp !== undefined;
+  if (name === 'ingress-smpp') return listen.smpp !== undefined;
+  return true;
 }
 
 /** A broker of ours that dies is started again: the services keep what they hold and come back to it. */

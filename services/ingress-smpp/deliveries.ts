@@ -36,7 +36,7 @@ type Item = { callback: Callback; settle: (told: Told | 'not sent') => void };
 /** The client will never take it. */
 const PERMANENT = new Set([STATUS.RX_P_APPN!, STATUS.RX_R_APPN!]);
 /** Receipts that were told, so that one that the bus delivers again is not a second deliver_sm. */
-const MOST_REMEMBERED = 20_000;
+const MOST_REMEMBERED = 100_000;
 
 export class Deliveries {
   readonly #options: DeliveriesOptions;

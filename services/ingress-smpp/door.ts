@@ -8,7 +8,7 @@ import type { Config } from '#shared/config/schema.ts';
 import { refuse } from '#shared/doors/accept.ts';
 import { openCredentials, type Verified } from '#shared/doors/credentials.ts';
 import { STATUS } from '#shared/smpp/library.ts';
-import type { Log } from '#shared/telemetry/log.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { Deliveries } from './deliveries.ts';
 import { type Asker, openRequests, type Requests } from './requests.ts';
@@ -63,7 +63,11 @@ export class SmppDoor {
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, host, () => resolve((this.#server.address() as { port: number }).port));
+      this.#server.listen(port, host, () => {
+        // Such as too many open files: who is connected stays, and the next may come in again.
+        this.#server.on('error', (error) => this.#options.log.error({ reason: reasonOf(error) }, 'cannot accept'));
+        resolve((this.#server.address() as { port: number }).port);
+      });
     });
   }
 
@@ -71,7 +75,7 @@ export class SmppDoor {
   async stop(): Promise<void> {
     clearInterval(this.#ticker);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    const told = Promise.all([...this.#deliveries.values()].map((deliveries) => deliveries.stop()));
+    const told = Promise.allSettled([...this.#deliveries.values()].map((deliveries) => deliveries.stop()));
     await Promise.race([told, new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
     for (const session of this.#sessions) session.stop();
     await Promise.all([closed, told]);
@@ -92,24 +96,25 @@ export class SmppDoor {
         const verified = await this.#verified(pdu, address);
         if (typeof verified === 'number') return verified;
         const { name, client } = verified;
-        if (over || (this.#binds.get(name) ?? 0) >= client.smpp.binds) {
+        if (over) return STATUS.RBINDFAIL!;
+        if ((this.#binds.get(name) ?? 0) >= client.smpp.binds) {
           refuse('smpp', 'binds', address, name);
           return STATUS.RALYBND!;
         }
         asker = { name, client, address };
         this.#count(asker, 1);
-        this.#options.log.info({ client: asker.name, address, bind: pdu.command }, 'bound');
+        this.#options.log.debug({ client: asker.name, address, bind: pdu.command }, 'bound');
         return client.smpp;
       },
       request: (pdu) => this.#requests(asker!, pdu),
-      receives: () => void this.#deliveriesOf(asker!).join(session),
+      receives: () => this.#quietly(this.#deliveriesOf(asker!).join(session)),
       ended: (reason) => {
         over = true;
         this.#sessions.delete(session);
         if (!asker) return;
         this.#count(asker, -1);
-        void this.#deliveries.get(asker.name)?.leave(session);
-        this.#options.log.info({ client: asker.name, address, reason }, 'session over');
+        this.#quietly(this.#deliveries.get(asker.name)?.leave(session));
+        this.#options.log.debug({ client: asker.name, address, reason }, 'session over');
       },
     });
     this.#sessions.add(session);
@@ -153,6 +158,11 @@ export class SmppDoor {
       this.#deliveries.set(name, deliveries);
     }
     return deliveries;
+  }
+
+  /** The broker may go away in the middle of it: the consumer reads again when it is back. */
+  #quietly(step: Promise<void> | undefined): void {
+    step?.catch((error) => this.#options.log.warn({ reason: reasonOf(error) }, 'receipts wait for the broker'));
   }
 
   #tick(): void {

@@ -22,11 +22,6 @@ export class Frames {
     this.most = most;
   }
 
-  /** Whether a PDU has begun that has not ended. */
-  get partial(): boolean {
-    return this.#part !== undefined;
-  }
-
   push(chunk: Buffer): void {
     let at = 0;
     while (at < chunk.length && !this.broken) {
