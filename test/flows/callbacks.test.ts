@@ -1,5 +1,6 @@
 // Callbacks through the whole gateway: a real broker, a sandbox SMSC, real receivers over HTTP and HTTPS.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'amqplib';
@@ -177,10 +178,17 @@ test('a receiver that is away for a while gets everything, each once, in order',
   }
 });
 
-test('an https receiver whose certificate comes from an own authority', async () => {
-  const receiver = await receive(undefined, authority.issue('127.0.0.1'));
-  await settled(await sendTo(receiver, '/secure?d=%d', {}, 'https'));
-  expect(urls(receiver)).toEqual(['/secure?d=8', '/secure?d=1']);
+test('through an https reverse proxy whose certificate comes from an own authority', async () => {
+  const behind = await receive();
+  const proxy = await receive((response, { url, headers }) => {
+    const inner = request({ port: behind.port, host: '127.0.0.1', path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode!, answer.headers);
+      answer.pipe(response);
+    });
+    inner.end();
+  }, authority.issue('127.0.0.1'));
+  await settled(await sendTo(proxy, '/smsKannelfeedback?d=%d', {}, 'https'));
+  expect(urls(behind)).toEqual(['/smsKannelfeedback?d=8', '/smsKannelfeedback?d=1']);
 });
 
 test('a receiver that hangs delays no one else', async () => {
