@@ -41,6 +41,7 @@ const about = (message: Sms, at: number) =>
     id: message.id,
     handover: message.handover,
     provider: message.provider!,
+    traceparent: message.traceparent,
   }) as const;
 
 const toLedger = (report: Report): Follow => ({ to: toReport(report.kind), envelope: report });

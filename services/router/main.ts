@@ -58,6 +58,7 @@ function follow(message: Sms, lane: Lane, verdict: Verdict, config: Config, now:
       handover: message.handover,
       state: verdict.state,
       reason: verdict.reason,
+      traceparent: message.traceparent,
       ...(message.provider ? { provider: message.provider } : {}),
     };
     return { to: toReport('final'), envelope: report };

@@ -7,7 +7,14 @@ const base = {
   /** When it happened, epoch ms. */
   at: z.int(),
 };
-const ofMessage = { ...base, id: z.uuid(), handover: z.int().min(0), provider: z.string().optional() };
+const ofMessage = {
+  ...base,
+  id: z.uuid(),
+  handover: z.int().min(0),
+  provider: z.string().optional(),
+  /** The message's own: a report belongs to its trace. A receipt gets it when the ledger has matched it. */
+  traceparent: z.string().optional(),
+};
 
 /** Final states that a gateway can give on its own; `delivered` and the like come with receipts. */
 export const FINAL_STATES = ['delivered', 'failed', 'expired', 'rejected', 'cancelled', 'sent', 'unknown'] as const;
