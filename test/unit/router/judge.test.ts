@@ -6,26 +6,10 @@ import type { Sms } from '#shared/messages/sms.ts';
 import { RETRY_STEPS_MS, retryStep } from '#shared/outcome.ts';
 import { judge, type Knowledge } from '../../../services/router/judge.ts';
 import { compilePolicy } from '../../../services/router/policy.ts';
+import { messageAt } from './message.ts';
 
 const NOW = 1_795_303_200_000;
-const base: Sms = {
-  v: 1,
-  type: 'sms',
-  id: '01a20074-2214-7e29-a54a-7f8969b6ff5c',
-  handover: 0,
-  attempts: 0,
-  expiry: NOW + 120_000,
-  at: NOW,
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  client: 'ise',
-  door: 'http',
-  lane: 'urgent',
-  to: '447700900123',
-  given: '+447700900123',
-  from: '12345',
-  text: 'x',
-  segments: 1,
-};
+const base = messageAt(NOW);
 const route = (to: string[], when: Route['when'] = {}): Route => ({ when, to });
 const knowing = (routes: Route[], down: readonly string[]): Knowledge => ({
   policy: compilePolicy({ routes, providers: {} }),

@@ -5,6 +5,7 @@ import type { Sms } from '#shared/messages/sms.ts';
 import type { Standing } from '../../../services/router/health.ts';
 import { judge } from '../../../services/router/judge.ts';
 import { compilePolicy } from '../../../services/router/policy.ts';
+import { messageAt } from './message.ts';
 
 const NOW = 1_795_303_200_000;
 const HOUR = 3_600_000;
@@ -14,25 +15,7 @@ const idOf = (n: number) => {
   const hex = createHash('sha256').update(String(n)).digest('hex');
   return `01a20074-2214-7${hex.slice(0, 3)}-a${hex.slice(3, 6)}-${hex.slice(6, 18)}`;
 };
-const sms = (change: Partial<Sms> = {}): Sms => ({
-  v: 1,
-  type: 'sms',
-  id: idOf(0),
-  handover: 0,
-  attempts: 0,
-  expiry: NOW + 48 * HOUR,
-  at: NOW,
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  client: 'ise',
-  door: 'http',
-  lane: 'urgent',
-  to: '447700900123',
-  given: '+447700900123',
-  from: '12345',
-  text: 'x',
-  segments: 1,
-  ...change,
-});
+const sms = (change: Partial<Sms> = {}): Sms => messageAt(NOW, { id: idOf(0), expiry: NOW + 48 * HOUR, ...change });
 const many = Array.from({ length: COUNT }, (_, i) => sms({ id: idOf(i), to: `4477${String(i).padStart(8, '0')}` }));
 const group = compilePolicy({ routes: [{ when: {}, to: [{ a: 3, b: 1 }, 'c'] }], providers: {} });
 const pinned = compilePolicy({ routes: [{ when: {}, to: [{ a: 1, b: 1, c: 2 }], pin: HOUR }], providers: {} });

@@ -5,27 +5,11 @@ import { parseConfig } from '#shared/config/load.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { explain, judge } from '../../../services/router/judge.ts';
 import { compilePolicy } from '../../../services/router/policy.ts';
+import { messageAt } from './message.ts';
 
 /** Monday, 23 November 2026, 09:30 in Berlin. */
 const NOW = Date.UTC(2026, 10, 23, 8, 30);
-const base: Sms = {
-  v: 1,
-  type: 'sms',
-  id: '01a20074-2214-7e29-a54a-7f8969b6ff5c',
-  handover: 0,
-  attempts: 0,
-  expiry: NOW + 120_000,
-  at: NOW,
-  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
-  client: 'ise',
-  door: 'http',
-  lane: 'urgent',
-  to: '447700900123',
-  given: '+447700900123',
-  from: '12345',
-  text: 'Your code is 123456',
-  segments: 1,
-};
+const base = messageAt(NOW, { text: 'Your code is 123456' });
 type Case = [what: string, message: Partial<Sms>, goesTo: string];
 
 const CLIENTS = 'clients: { ise: { password: x }, visulox: { password: x }, linotp: { password: x } }\n';
