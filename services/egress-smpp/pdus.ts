@@ -5,7 +5,7 @@ import type { PDU } from 'smpp';
 import type { Provider } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { newPdu } from '#shared/smpp/library.ts';
-import { addressOf } from '#shared/sms/address.ts';
+import { addressOf, recipientForm } from '#shared/sms/address.ts';
 import { encodeGsm7 } from '#shared/sms/gsm7.ts';
 import { concatReference, concatUdh, encodingOf, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
 
@@ -39,9 +39,7 @@ export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receip
   const { messageClass, udh } = message;
   const encoding = message.encoding ?? encodingOf(message.text);
   const source = addressOf(message.from, 'source', provider.source);
-  // The form that was given decides about TON as in Kannel, unless it is national or was cleaned of separators.
-  const asGiven = message.given === message.to || message.given === `+${message.to}`;
-  const destination = addressOf(asGiven ? message.given : `+${message.to}`, 'destination', provider.destination);
+  const destination = addressOf(recipientForm(message), 'destination', provider.destination);
   const always = provider.receipts === 'always';
   const registered = registeredDelivery(message.dlrMask, always);
   const fields = {

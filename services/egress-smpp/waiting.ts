@@ -6,6 +6,8 @@ import type { Part } from './submit.ts';
 
 export type Item = {
   message: Sms;
+  /** Its hand-over: see handoverKey. */
+  key: string;
   /** When it came in, and the earliest time it may go out (again): monotonic ms. */
   since: number;
   notBefore: number;

@@ -122,7 +122,7 @@ export class Worker {
         this.#tell(message, ending);
         resolve(followsOf(message, ending, provider, Date.now()));
       };
-      this.#waiting.add({ message, since: performance.now(), notBefore: 0, parts: undefined, settle });
+      this.#waiting.add({ message, key, since: performance.now(), notBefore: 0, parts: undefined, settle });
     });
     this.#open.set(key, follows);
     this.#schedulePump();
@@ -209,7 +209,7 @@ export class Worker {
       item.settle({ kind: 'refused', reason: (error as Error).message, scope: 'message' });
       return;
     }
-    this.#handed.add(handoverKey(message), at);
+    this.#handed.add(item.key, at);
     metrics.wireSeconds.observe({ provider: this.#name, lane: message.lane }, (at - message.at) / 1_000);
     const startedAt = performance.now();
     this.#inFlight[message.lane]++;
@@ -278,7 +278,7 @@ export class Worker {
   #giveBack(item: Item, ending: Ending): void {
     const begun = item.parts?.some((part) => part.providerId !== undefined);
     // Throttled and never taken: the same hand-over may come back, and is then no repeat.
-    if (!begun) this.#handed.delete(handoverKey(item.message));
+    if (!begun) this.#handed.delete(item.key);
     item.settle(begun ? { kind: 'unknown', reason: 'only a part of it was taken' } : ending);
   }
 

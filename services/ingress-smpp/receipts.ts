@@ -1,7 +1,7 @@
 // A callback as the deliver_sm that tells it: the receipt in the usual form of Appendix B of SMPP 3.4, and as TLVs.
 import type { PduFields } from 'smpp';
 import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
-import { addressOf } from '#shared/sms/address.ts';
+import { addressOf, recipientForm } from '#shared/sms/address.ts';
 import { parseReceipt, type ReceiptState } from '#shared/sms/receipt.ts';
 import { acceptedAt, type IdForm, toClient } from './ids.ts';
 
@@ -26,8 +26,7 @@ export function receiptFields({ id, at, url, dlrType, values }: Callback, form: 
   const { state, error } = toldBy(dlrType, values.text);
   const { value, stat } = STATES[state];
   const known = toClient(url.slice(SMPP_SCHEME.length), form);
-  const asGiven = values.given === values.to || values.given === `+${values.to}`;
-  const source = addressOf(asGiven ? values.given : `+${values.to}`, 'destination');
+  const source = addressOf(recipientForm(values), 'destination');
   const destination = addressOf(values.from, 'source');
   const delivered = state === 'delivered' ? '001' : '000';
   const text = `id:${known} sub:001 dlvrd:${delivered} submit date:${minute(acceptedAt(id))} done date:${minute(at)} stat:${stat} err:${error} text:`;

@@ -38,6 +38,13 @@ export function addressOf(
   return checked({ ton, npi: fixed.npi ?? NPI.isdn, addr: number }, role);
 }
 
+/**
+ * How a recipient is handed on: in the form that was given, which decides about TON as in Kannel, unless that is national
+ * or has separators; then in E.164 with a plus. `to` is E.164 without one.
+ */
+export const recipientForm = ({ given, to }: { given: string; to: string }): string =>
+  given === to || given === `+${to}` ? given : `+${to}`;
+
 function checked(address: Address, role: string): Address {
   const { addr } = address;
   if (addr.length > MAX_LENGTH) {

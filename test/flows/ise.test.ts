@@ -1,6 +1,7 @@
 // The request line that Cisco's guide for ISE and Kannel prints, to the PDU that it prints.
 import { request } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { GUIDE_PDU, GUIDE_SHORT_MESSAGE } from '../rig/guide.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -16,23 +17,9 @@ test('the wget line of the guide arrives as the printed PDU', async () => {
   const answer = await get(`${rig.httpUrl}${path}`);
   expect(answer).toMatchObject({ status: 202, body: '0: Accepted for delivery', type: 'text/html' });
   const pdu = await until('the PDU is at the SMSC', () => rig.smsc.received[0]);
-  expect(pdu).toMatchObject({
-    source: { ton: 2, npi: 1, addr: '12345' },
-    dest: { ton: 2, npi: 1, addr: '48501234567' },
-    serviceType: '',
-    esmClass: 3,
-    protocolId: 0,
-    priorityFlag: 0,
-    scheduleDeliveryTime: '',
-    validityPeriod: '',
-    registeredDelivery: 0,
-    dataCoding: 0,
-  });
+  expect(pdu).toMatchObject(GUIDE_PDU);
   expect(pdu.shortMessage).toHaveLength(57);
-  expect(pdu.shortMessage.toString('hex')).toBe(
-    '49534520477565737420706f7274616c20557365726e616d653a20206a736d697468303220' +
-      '50617373776f72643a2020743675623739113672',
-  );
+  expect(pdu.shortMessage.toString('hex')).toBe(GUIDE_SHORT_MESSAGE);
   expect(await rig.final(answer.id)).toMatchObject({ state: 'sent', provider: 'sandbox' });
 });
 
