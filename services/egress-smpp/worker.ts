@@ -138,6 +138,9 @@ export class Worker {
       this.#lastError = reason;
     }
     if (speaksAgainstProvider(ending)) this.#counts.failures++;
+    if (ending.kind === 'unknown' && this.#options.provider.onUnknown === 'resend') {
+      metrics.possibleRepeats.inc({ provider: this.#name, cause: 'no answer' });
+    }
     logAccess({
       event: ending.kind === 'done' ? 'submitted' : 'given-back',
       id: message.id,

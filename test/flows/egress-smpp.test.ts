@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openBus } from '#shared/bus/bus.ts';
 import { openLog } from '#shared/telemetry/log.ts';
+import { metrics } from '#shared/telemetry/metrics.ts';
 import { newAuthority } from '../rig/certificates.ts';
 import { type Rig, type RigOptions, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -123,6 +124,8 @@ describe('answers', () => {
     await start({ smsc: { silentNext: 1 }, settings: provider({ responseTimeout: '1s' }) });
     expect(await rig.final(await send(), 15_000)).toMatchObject({ state: 'sent' });
     expect(rig.smsc.received).toHaveLength(2);
+    const { values } = await metrics.possibleRepeats.get();
+    expect(values).toContainEqual({ labels: { provider: 'sandbox', cause: 'no answer' }, value: expect.any(Number) });
   });
 
   test('a line that drops under load loses nothing', async () => {
