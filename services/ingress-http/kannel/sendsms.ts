@@ -4,7 +4,7 @@ import type { Request } from '#shared/doors/accept.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { decodeText } from '#shared/sms/charset.ts';
 import { parseRecipients } from '#shared/sms/number.ts';
-import type { Query } from './query.ts';
+import type { Query } from '../query.ts';
 
 export type Refusal = { status: number; body: string; reason: string };
 
