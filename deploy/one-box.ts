@@ -101,11 +101,11 @@ async function start(): Promise<void> {
   writeFileSync(urlFile, broker.url, { mode: 0o600 });
   const { sandbox } = config;
   if (sandbox) {
-    const account = Object.values(config.providers).find((provider) => provider.port === sandbox.port);
+    const account = Object.values(config.providers).find((row) => row.bearer === 'smpp' && row.port === sandbox.port);
     started.sandbox = await startSandbox({
       smppPort: sandbox.port,
       httpPort: sandbox.page,
-      ...(account ? { systemId: account.systemId, password: account.password } : {}),
+      ...(account?.bearer === 'smpp' ? { systemId: account.systemId, password: account.password } : {}),
       log: say,
     });
   }

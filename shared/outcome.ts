@@ -16,6 +16,7 @@ export type Outcome =
   | { kind: 'unknown'; reason: string };
 
 export type OutcomeKind = Outcome['kind'];
+export type OutcomeOf<K extends OutcomeKind> = Extract<Outcome, { kind: K }>;
 
 /** Retry steps in milliseconds, in the order in which attempts climb them. Each is a queue TTL, so a constant of the code. */
 export const RETRY_STEPS_MS = [1_000, 5_000, 30_000, 120_000, 600_000] as const;

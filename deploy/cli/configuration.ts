@@ -78,7 +78,8 @@ function warningsOf(config: Config, file: string): string[] {
   };
   const open = Object.keys(clients).filter((name) => plain('clients', name));
   const account = Object.entries(providers)
-    .filter(([name, { port }]) => plain('providers', name) && port !== config.sandbox?.port)
+    .filter(([name]) => plain('providers', name))
+    .filter(([, row]) => !(row.bearer === 'smpp' && row.port === config.sandbox?.port))
     .map(([name]) => name);
   const ways = [...routes, ...last];
   const has = (wanted: string | readonly string[] | undefined, one: string) =>

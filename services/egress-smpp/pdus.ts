@@ -2,7 +2,7 @@
 // (see test/flows for the PDU that Cisco's guide prints).
 
 import type { PDU } from 'smpp';
-import type { Provider } from '#shared/config/schema.ts';
+import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { newPdu } from '#shared/smpp/library.ts';
 import { addressOf, recipientForm } from '#shared/sms/address.ts';
@@ -35,7 +35,7 @@ export function absoluteTime(epochMs: number): string {
 }
 
 /** The PDUs of a message, and which of them ask for a receipt: like Kannel only the first, unless receipts are `always`. */
-export function submitPdus(message: Sms, provider: Provider): { pdu: PDU; receipt: boolean }[] {
+export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: PDU; receipt: boolean }[] {
   const { messageClass, udh } = message;
   const encoding = message.encoding ?? encodingOf(message.text);
   const source = addressOf(message.from, 'source', provider.source);

@@ -1,8 +1,8 @@
-// One hand-over: the parts of a message on one link, and one outcome out of all their answers.
+// One hand-over: the parts of a message on one session, and one outcome out of all their answers.
 import type { PDU } from 'smpp';
 import type { Outcome } from '#shared/outcome.ts';
 import { STATUS } from '#shared/smpp/library.ts';
-import type { Answer, Link } from './link.ts';
+import type { Answer, SmppSession } from './session.ts';
 import { verdict } from './verdict.ts';
 
 /** `providerId` once the provider took it. */
@@ -14,13 +14,13 @@ type Bad = Exclude<Outcome, { kind: 'done' }>;
 const RANK: Record<Bad['kind'], number> = { throttled: 1, unavailable: 2, retry: 3, unknown: 4, refused: 5 };
 
 /** Submits the parts that are not taken yet. `ended` runs once, when each has its answer. */
-export function submitParts(link: Link, parts: readonly Part[], ended: (outcome: Outcome) => void): void {
+export function submitParts(session: SmppSession, parts: readonly Part[], ended: (outcome: Outcome) => void): void {
   const open = parts.filter((part) => part.providerId === undefined);
   let left = open.length;
   let worst: Bad | undefined;
   for (const part of open) {
     part.pdu.sequence_number = 0; // A throttled part goes out again under a new number.
-    link.submit(part.pdu, (answer) => {
+    session.submit(part.pdu, (answer) => {
       const bad = badAnswer(answer, part);
       if (bad && (worst === undefined || RANK[bad.kind] > RANK[worst.kind])) worst = bad;
       if (--left === 0) ended(worst ?? { kind: 'done', parts: parts.map(taken) });

@@ -1,20 +1,14 @@
 // The one schema of the configuration file. Checked at start; exported as JSON Schema for editors (`hermod check --schema`).
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
+import { smppProvider } from './bearers/smpp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { mailSection, smtpListener } from './mail.ts';
-import { providerRouting, routesSection } from './routes.ts';
+import { name, network, port } from './names.ts';
+import { routesSection } from './routes.ts';
 import { clientSmpp, smppListener } from './smpp.ts';
-import { duration, rate } from './units.ts';
+import { duration } from './units.ts';
 
-const name = z
-  .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a name of 1 to 32 small letters, digits and dashes, such as sms4-main');
-const port = z.int().min(0).max(65_535);
-const network = z.union(
-  [z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()],
-  'an address or a network, such as 192.168.0.0/16',
-);
 const lane = z.enum(LANES);
 
 /** Who may send. */
@@ -49,52 +43,6 @@ const client = z.strictObject({
   smpp: clientSmpp.prefault({}),
 });
 
-const tls = z.strictObject({
-  /** PEM file of the authority that signed the provider's certificate; the system's authorities when absent. */
-  ca: z.string().optional(),
-  cert: z.string().optional(),
-  key: z.string().optional(),
-  /** Name in the provider's certificate when it is not the host's. */
-  serverName: z.string().optional(),
-});
-
-const address = z.strictObject({ ton: z.int().min(0).max(6).optional(), npi: z.int().min(0).max(18).optional() });
-
-const providerBase = {
-  /** Binds (SMPP) or parallel connections that the provider allows. */
-  binds: z.int().min(1).max(64).default(1),
-  bindsPerWorker: z.int().min(1).max(64).optional(),
-  /** Hand-overs without an answer, per bind. */
-  window: z.int().min(1).max(5_000).default(100),
-  /** Most messages a second over all binds. */
-  rate: rate.optional(),
-  /** When the answer to a hand-over was lost: send it again, or park it as `unknown`. */
-  onUnknown: z.enum(['resend', 'park']).default('resend'),
-  ...providerRouting(name),
-};
-
-const smppProvider = z.strictObject({
-  bearer: z.literal('smpp'),
-  ...providerBase,
-  host: z.string().min(1),
-  port: port.min(1).default(2775),
-  tls: tls.optional(),
-  systemId: z.string().max(15),
-  password: z.string().max(8).default(''),
-  systemType: z.string().max(12).default(''),
-  /** `transceiver`, or a transmitter and a receiver, which count as one bind slot here. */
-  bindAs: z.enum(['transceiver', 'transmitter+receiver']).default('transceiver'),
-  /** Long messages: UDH in each part, SAR TLVs, or one message_payload. */
-  longMessages: z.enum(['udh', 'sar', 'payload']).default('udh'),
-  /** Ask for receipts and validity when the client asked (`asked`, as Kannel does) or always. */
-  receipts: z.enum(['asked', 'always']).default('asked'),
-  source: address.optional(),
-  destination: address.optional(),
-  enquireLink: duration.default(30_000),
-  /** No submit_sm_resp after this: the answer is lost. */
-  responseTimeout: duration.default(30_000),
-});
-
 export const schema = z.strictObject({
   /** Where doors listen. Loopback unless set. */
   listen: z
@@ -107,7 +55,8 @@ export const schema = z.strictObject({
     })
     .prefault({}),
   clients: z.record(name, client).default({}),
-  providers: z.record(name, smppProvider).default({}),
+  /** Each row is one of the bearers. */
+  providers: z.record(name, z.discriminatedUnion('bearer', [smppProvider])).default({}),
   routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),
@@ -132,6 +81,7 @@ export const schema = z.strictObject({
 export type Config = z.infer<typeof schema>;
 export type Client = Config['clients'][string];
 export type Provider = Config['providers'][string];
+export type ProviderOf<B extends Provider['bearer']> = Extract<Provider, { bearer: B }>;
 export type Route = Config['routes'][number];
 export type MailRule = Config['mail']['rules'][number];
 

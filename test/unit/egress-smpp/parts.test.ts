@@ -1,11 +1,11 @@
 // The parts of egress-smpp that are pure: what is asked of the SMSC, what its answers mean, pace, and repeats.
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '#shared/config/load.ts';
-import type { Provider } from '#shared/config/schema.ts';
+import type { ProviderOf } from '#shared/config/schema.ts';
+import { Handed } from '#shared/egress/handed.ts';
+import { Pace } from '#shared/egress/pace.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { STATUS } from '#shared/smpp/library.ts';
-import { Handed } from '../../../services/egress-smpp/handed.ts';
-import { Pace } from '../../../services/egress-smpp/pace.ts';
 import { absoluteTime, registeredDelivery, submitPdus } from '../../../services/egress-smpp/pdus.ts';
 import { verdict } from '../../../services/egress-smpp/verdict.ts';
 
@@ -34,7 +34,7 @@ test('absolute times are in UTC', () => {
 
 describe('addresses of the recipient', () => {
   const { main } = parseConfig('providers: { main: { bearer: smpp, host: x, systemId: x } }', 'c', {}).providers as {
-    main: Provider;
+    main: ProviderOf<'smpp'>;
   };
   const message = {
     id: '01a20074-2214-7e29-a54a-7f8969b6ff5c',

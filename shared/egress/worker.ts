@@ -1,25 +1,20 @@
-// The worker of one SMPP provider: reads its two lanes while a bind is up, submits urgent before bulk within window and
-// rate, and turns every answer into an outcome.
+// The worker of one provider: reads its two lanes while a bind is up, hands over urgent before bulk within window and
+// rate, and turns every answer into an outcome. How a message is handed over is the bearer's.
 import { randomUUID } from 'node:crypto';
-import type { PDU } from 'smpp';
-import type { Bus } from '#shared/bus/bus.ts';
-import type { Consumer, Follow, Handled } from '#shared/bus/consume.ts';
-import type { Provider } from '#shared/config/schema.ts';
-import { type Ending, followsOf } from '#shared/handover.ts';
-import { VERSION } from '#shared/messages/envelope.ts';
-import { handoverKey, type Sms } from '#shared/messages/sms.ts';
-import type { Outcome } from '#shared/outcome.ts';
-import { STATUS } from '#shared/smpp/library.ts';
-import { maskNumber } from '#shared/sms/number.ts';
-import { logAccess } from '#shared/telemetry/access.ts';
-import type { Log } from '#shared/telemetry/log.ts';
-import { metrics } from '#shared/telemetry/metrics.ts';
-import { egressQueue, LANES, type Lane, toReport } from '#shared/topology.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Consumer, Follow, Handled } from '../bus/consume.ts';
+import type { Provider } from '../config/schema.ts';
+import { type Ending, followsOf } from '../handover.ts';
+import { VERSION } from '../messages/envelope.ts';
+import { handoverKey, type Sms } from '../messages/sms.ts';
+import type { OutcomeOf } from '../outcome.ts';
+import type { Log } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
+import { egressQueue, LANES, type Lane, toReport } from '../topology.ts';
+import type { Bearer } from './bearer.ts';
 import { Handed } from './handed.ts';
-import { submitPdus } from './pdus.ts';
-import { receiptOf } from './receipts.ts';
 import { type Bind, runSlot, type Slot } from './slot.ts';
-import { submitParts } from './submit.ts';
+import { Tally } from './tally.ts';
 import { type Item, Waiting } from './waiting.ts';
 
 /** Bulk may use this share of window and rate, so that a one-time password always finds room. */
@@ -34,35 +29,42 @@ const DRAIN_MS = 8_000;
 /** A throttled message goes out again after this, unless the provider names a time. */
 const THROTTLE_PAUSE_MS = 1_000;
 
-export type WorkerOptions = { name: string; provider: Provider; failoverAfter: number; bus: Bus; log: Log };
+export type WorkerOptions<P> = {
+  name: string;
+  provider: Provider;
+  bearer: Bearer<P>;
+  failoverAfter: number;
+  bus: Bus;
+  log: Log;
+};
 
-export class Worker {
-  readonly #options: WorkerOptions;
+export class Worker<P> {
+  readonly #options: WorkerOptions<P>;
   readonly #name: string;
   readonly #id = randomUUID().slice(0, 8);
-  readonly #binds = new Set<Bind>();
-  readonly #waiting = new Waiting();
+  readonly #binds = new Set<Bind<P>>();
+  readonly #waiting = new Waiting<P>();
   /** Hand-overs that have no end yet, and those that had one: what makes a repeat harmless. */
   readonly #open = new Map<string, Promise<Follow[]>>();
   readonly #handed = new Handed(Date.now());
   readonly #inFlight: Record<Lane, number> = { urgent: 0, bulk: 0 };
-  readonly #counts = { sent: 0, errors: 0, failures: 0 };
+  readonly #tally: Tally;
   #consumers: Consumer[] = [];
   #slots: Slot[] = [];
   #ticker: NodeJS.Timeout | undefined;
   #pumpTimer: NodeJS.Timeout | undefined;
   #pumpScheduled = false;
-  #lastError = '';
   #paused = false;
   #stopping = false;
 
-  constructor(options: WorkerOptions) {
+  constructor(options: WorkerOptions<P>) {
     this.#options = options;
     this.#name = options.name;
+    this.#tally = new Tally(options.name, options.provider.onUnknown);
   }
 
   async start(): Promise<void> {
-    const { provider, bus, log } = this.#options;
+    const { provider, bearer, bus, log } = this.#options;
     const hold = 2 * provider.window * provider.binds;
     this.#consumers = await Promise.all(
       LANES.map((lane) =>
@@ -77,13 +79,12 @@ export class Worker {
     metrics.bindsAllowed.labels(this.#name).set(provider.binds);
     const slots = Math.min(provider.binds, provider.bindsPerWorker ?? provider.binds);
     this.#slots = Array.from({ length: slots }, () =>
-      runSlot(this.#name, provider, bus, log, {
+      runSlot(this.#name, provider, bearer, bus, log, {
         up: (bind) => this.#up(bind),
         down: (bind, reason) => this.#down(bind, reason),
         failed: (reason) => {
-          this.#lastError = reason;
+          this.#tally.lastError = reason;
         },
-        deliver: (pdu, respond) => this.#deliver(pdu, respond),
       }),
     );
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -119,39 +120,14 @@ export class Worker {
     const follows = new Promise<Follow[]>((resolve) => {
       const settle = (ending: Ending) => {
         this.#open.delete(key);
-        this.#tell(message, ending);
+        this.#tally.ended(message, ending);
         resolve(followsOf(message, ending, provider, Date.now()));
       };
-      this.#waiting.add({ message, key, since: performance.now(), notBefore: 0, parts: undefined, settle });
+      this.#waiting.add({ message, key, since: performance.now(), notBefore: 0, prepared: undefined, settle });
     });
     this.#open.set(key, follows);
     this.#schedulePump();
     return follows;
-  }
-
-  #tell(message: Sms, ending: Ending): void {
-    metrics.submits.inc({ provider: this.#name, outcome: ending.kind });
-    const reason = 'reason' in ending ? ending.reason : undefined;
-    if (ending.kind === 'done') this.#counts.sent++;
-    else if (reason !== undefined) {
-      this.#counts.errors++;
-      this.#lastError = reason;
-    }
-    if (speaksAgainstProvider(ending)) this.#counts.failures++;
-    if (ending.kind === 'unknown' && this.#options.provider.onUnknown === 'resend') {
-      metrics.possibleRepeats.inc({ provider: this.#name, cause: 'no answer' });
-    }
-    logAccess({
-      event: ending.kind === 'done' ? 'submitted' : 'given-back',
-      id: message.id,
-      client: message.client,
-      provider: this.#name,
-      to: maskNumber(message.to),
-      segments: message.segments,
-      state: ending.kind,
-      ...(reason === undefined ? {} : { reason }),
-      ms: Date.now() - message.at,
-    });
   }
 
   // ── to the wire ──
@@ -186,7 +162,7 @@ export class Worker {
   }
 
   /** The next message that may go out on this bind now: urgent first. */
-  #next(bind: Bind, now: number): Item | undefined {
+  #next(bind: Bind<P>, now: number): Item<P> | undefined {
     for (const lane of LANES) {
       const share = lane === 'bulk' ? BULK_SHARE : 1;
       if (this.#inFlight[lane] >= Math.max(1, this.#options.provider.window * this.#binds.size * share)) continue;
@@ -199,7 +175,7 @@ export class Worker {
     return undefined;
   }
 
-  #submit(bind: Bind, item: Item): void {
+  #submit(bind: Bind<P>, item: Item<P>): void {
     const { message } = item;
     const at = Date.now();
     if (at >= message.expiry) {
@@ -207,7 +183,7 @@ export class Worker {
       return;
     }
     try {
-      item.parts ??= submitPdus(message, this.#options.provider);
+      item.prepared ??= this.#options.bearer.prepare(message);
     } catch (error) {
       item.settle({ kind: 'refused', reason: (error as Error).message, scope: 'message' });
       return;
@@ -216,7 +192,7 @@ export class Worker {
     metrics.wireSeconds.observe({ provider: this.#name, lane: message.lane }, (at - message.at) / 1_000);
     const startedAt = performance.now();
     this.#inFlight[message.lane]++;
-    submitParts(bind.link, item.parts, (outcome) => {
+    bind.link.submit(item.prepared, (outcome) => {
       this.#inFlight[message.lane]--;
       metrics.submitSeconds.observe({ provider: this.#name }, (performance.now() - startedAt) / 1_000);
       if (outcome.kind === 'throttled') this.#throttled(bind, item, outcome);
@@ -225,7 +201,7 @@ export class Worker {
     });
   }
 
-  #throttled(bind: Bind, item: Item, { afterMs = THROTTLE_PAUSE_MS }: Extract<Outcome, { kind: 'throttled' }>): void {
+  #throttled(bind: Bind<P>, item: Item<P>, { afterMs = THROTTLE_PAUSE_MS }: OutcomeOf<'throttled'>): void {
     metrics.submits.inc({ provider: this.#name, outcome: 'throttled' });
     const now = performance.now();
     bind.pace.throttled(now);
@@ -236,7 +212,7 @@ export class Worker {
 
   // ── binds come and go ──
 
-  #up(bind: Bind): void {
+  #up(bind: Bind<P>): void {
     this.#binds.add(bind);
     metrics.bound.labels(this.#name).set(this.#binds.size);
     this.#options.log.info({ provider: this.#name, binds: this.#binds.size }, 'bound');
@@ -244,10 +220,10 @@ export class Worker {
     this.#schedulePump();
   }
 
-  #down(bind: Bind, reason: string): void {
+  #down(bind: Bind<P>, reason: string): void {
     this.#binds.delete(bind);
     metrics.bound.labels(this.#name).set(this.#binds.size);
-    this.#lastError = reason;
+    this.#tally.lastError = reason;
     if (this.#binds.size === 0) this.#rest(reason);
   }
 
@@ -278,27 +254,11 @@ export class Worker {
   }
 
   /** A message of which a part went out already may be on the handset. */
-  #giveBack(item: Item, ending: Ending): void {
-    const begun = item.parts?.some((part) => part.providerId !== undefined);
+  #giveBack(item: Item<P>, ending: Ending): void {
+    const begun = item.prepared !== undefined && this.#options.bearer.begun(item.prepared);
     // Throttled and never taken: the same hand-over may come back, and is then no repeat.
     if (!begun) this.#handed.delete(item.key);
     item.settle(begun ? { kind: 'unknown', reason: 'only a part of it was taken' } : ending);
-  }
-
-  #deliver(pdu: PDU, respond: (status: number) => void): void {
-    const { bus, log } = this.#options;
-    const report = receiptOf(pdu, this.#name, Date.now());
-    if (!report) {
-      log.warn(
-        { provider: this.#name },
-        'a deliver_sm that is no receipt was refused: incoming messages have no route yet',
-      );
-      respond(STATUS.RX_P_APPN!);
-      return;
-    }
-    metrics.receipts.inc({ provider: this.#name, state: report.state });
-    logAccess({ event: 'receipt', provider: this.#name, state: report.state, to: maskNumber(report.to ?? '') });
-    void bus.publish(toReport('receipt'), [report]).then(() => respond(STATUS.ROK!));
   }
 
   // ── every second: the lease, what waited too long, and news ──
@@ -333,18 +293,8 @@ export class Worker {
       allowed: provider.binds,
       waiting: this.#waiting.size('urgent') + this.#waiting.size('bulk'),
       inFlight,
-      sentPerSecond: this.#counts.sent,
-      errorsPerSecond: this.#counts.errors,
-      failuresPerSecond: this.#counts.failures,
       paused: this.#paused,
-      ...(this.#lastError ? { lastError: this.#lastError } : {}),
+      ...this.#tally.lastSecond(),
     });
-    this.#counts.sent = 0;
-    this.#counts.errors = 0;
-    this.#counts.failures = 0;
   }
 }
-
-/** Not a number or a text that no provider would take, and not a lost bind, which `bound` tells. */
-const speaksAgainstProvider = (ending: Ending) =>
-  ending.kind === 'retry' || ending.kind === 'unknown' || (ending.kind === 'refused' && ending.scope === 'provider');

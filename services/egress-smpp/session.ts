@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { PDU, Session } from 'smpp';
-import type { Provider } from '#shared/config/schema.ts';
+import type { ProviderOf } from '#shared/config/schema.ts';
 import { newPdu, newSession, sendCorked, statusName } from '#shared/smpp/library.ts';
+
+type Provider = ProviderOf<'smpp'>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const INTERFACE_VERSION = 0x34;
@@ -15,14 +17,14 @@ export type BindCommand = 'bind_transceiver' | 'bind_transmitter' | 'bind_receiv
 /** `lost`: no answer came and none will. */
 export type Answer = { status: number; messageId: string } | 'lost';
 
-export type LinkEvents = {
+export type SessionEvents = {
   /** Answer with command_status once it is dealt with. */
   deliver(pdu: PDU, respond: (status: number) => void): void;
   /** Once, after a successful bind. Submits without an answer have been told `lost`. */
   ended(reason: string): void;
 };
 
-export type Link = {
+export type SmppSession = {
   inFlight(): number;
   submit(pdu: PDU, answered: (answer: Answer) => void): void;
   /** Waits up to `ms` for answers that are under way, unbinds and closes. */
@@ -32,7 +34,11 @@ export type Link = {
 };
 
 /** Connects and binds. Fails with one line that names the host and what it said. */
-export async function openLink(provider: Provider, command: BindCommand, events: LinkEvents): Promise<Link> {
+export async function openSession(
+  provider: Provider,
+  command: BindCommand,
+  events: SessionEvents,
+): Promise<SmppSession> {
   const socket = await connect(provider);
   const session = newSession(socket);
   try {
@@ -98,7 +104,7 @@ function bind(session: Session, provider: Provider, command: BindCommand): Promi
   });
 }
 
-function keep(session: Session, provider: Provider, events: LinkEvents): Link {
+function keep(session: Session, provider: Provider, events: SessionEvents): SmppSession {
   const waiting = new Map<number, { since: number; answered: (answer: Answer) => void }>();
   let heardAt = performance.now();
   let askedAt = 0;

@@ -1,24 +1,23 @@
 // Messages that a worker holds and has not handed over: two lanes, urgent first.
-import type { Ending } from '#shared/handover.ts';
-import type { Sms } from '#shared/messages/sms.ts';
-import { LANES, type Lane } from '#shared/topology.ts';
-import type { Part } from './submit.ts';
+import type { Ending } from '../handover.ts';
+import type { Sms } from '../messages/sms.ts';
+import { LANES, type Lane } from '../topology.ts';
 
-export type Item = {
+export type Item<P> = {
   message: Sms;
   /** Its hand-over: see handoverKey. */
   key: string;
   /** When it came in, and the earliest time it may go out (again): monotonic ms. */
   since: number;
   notBefore: number;
-  /** Its PDUs, made at the first submit. */
-  parts: Part[] | undefined;
+  /** In the bearer's form, made at the first submit. */
+  prepared: P | undefined;
   /** Called once, with how it ended here. */
   settle: (ending: Ending) => void;
 };
 
-export class Waiting {
-  #lanes: Record<Lane, Item[]> = { urgent: [], bulk: [] };
+export class Waiting<P> {
+  #lanes: Record<Lane, Item<P>[]> = { urgent: [], bulk: [] };
 
   size(lane: Lane): number {
     return this.#lanes[lane].length;
@@ -28,28 +27,28 @@ export class Waiting {
     return LANES.every((lane) => this.#lanes[lane].length === 0);
   }
 
-  add(item: Item): void {
+  add(item: Item<P>): void {
     this.#lanes[item.message.lane].push(item);
   }
 
   /** A message that was throttled: it is the first again once `notBefore` has passed. */
-  addFirst(item: Item): void {
+  addFirst(item: Item<P>): void {
     this.#lanes[item.message.lane].unshift(item);
   }
 
   /** The first of a lane that may go out now; it stays until `remove`. */
-  first(lane: Lane, now: number): Item | undefined {
+  first(lane: Lane, now: number): Item<P> | undefined {
     return this.#lanes[lane].find((item) => item.notBefore <= now);
   }
 
-  remove(item: Item): void {
+  remove(item: Item<P>): void {
     const lane = this.#lanes[item.message.lane];
     if (lane[0] === item) lane.shift();
     else lane.splice(lane.indexOf(item), 1);
   }
 
   /** Takes out what came in before `since`, or everything. */
-  takeOlder(lane: Lane, since = Number.POSITIVE_INFINITY): Item[] {
+  takeOlder(lane: Lane, since = Number.POSITIVE_INFINITY): Item<P>[] {
     const old = this.#lanes[lane].filter((item) => item.since < since);
     if (old.length > 0) this.#lanes[lane] = this.#lanes[lane].filter((item) => item.since >= since);
     return old;

@@ -1,12 +1,11 @@
-// One bind slot of a provider: claim it on the broker, bind to the SMSC, bind again after a loss, and never hold a
+// One bind slot of a provider: claim it on the broker, open the bind, open it again after a loss, and never hold a
 // session without the claim.
-import type { PDU } from 'smpp';
-import type { Bus } from '#shared/bus/bus.ts';
-import type { Claim } from '#shared/bus/claim.ts';
-import type { Provider } from '#shared/config/schema.ts';
-import { type Log, reasonOf } from '#shared/telemetry/log.ts';
-import { bindSlot } from '#shared/topology.ts';
-import { type BindCommand, type Link, openLink } from './link.ts';
+import type { Bus } from '../bus/bus.ts';
+import type { Claim } from '../bus/claim.ts';
+import type { Provider } from '../config/schema.ts';
+import { type Log, reasonOf } from '../telemetry/log.ts';
+import { bindSlot } from '../topology.ts';
+import type { Bearer, Link } from './bearer.ts';
 import { Pace } from './pace.ts';
 
 const ASK_AGAIN_MS = { least: 2_000, most: 5_000 };
@@ -15,21 +14,27 @@ const LET_GO_MS = 1_500;
 const TAKE_OVER_MS = 2_000;
 const BACK_OFF_MS = { first: 500, most: 30_000 };
 
-/** A bound slot. Submitting goes to `link`; receipts may come on it or on a receiver beside it. */
-export type Bind = { link: Link; pace: Pace; usable: boolean };
+/** A bound slot. `usable` is false while its claim is not sure. */
+export type Bind<P> = { link: Link<P>; pace: Pace; usable: boolean };
 
-export type SlotEvents = {
-  up(bind: Bind): void;
-  down(bind: Bind, reason: string): void;
+export type SlotEvents<P> = {
+  up(bind: Bind<P>): void;
+  down(bind: Bind<P>, reason: string): void;
   failed(reason: string): void;
-  deliver(pdu: PDU, respond: (status: number) => void): void;
 };
 
 export type Slot = { stop(drainMs: number): Promise<void> };
 
-export function runSlot(name: string, provider: Provider, bus: Bus, log: Log, events: SlotEvents): Slot {
+export function runSlot<P>(
+  name: string,
+  provider: Provider,
+  bearer: Bearer<P>,
+  bus: Bus,
+  log: Log,
+  events: SlotEvents<P>,
+): Slot {
   let stopping = false;
-  let bind: Bind | undefined;
+  let bind: Bind<P> | undefined;
   let claim: Claim | undefined;
   /** Which of the provider's slots is ours, 1 to `binds`. */
   let n = 0;
@@ -86,18 +91,8 @@ export function runSlot(name: string, provider: Provider, bus: Bus, log: Log, ev
     const over = new Promise<string>((resolve) => {
       ended = resolve;
     });
-    const both = provider.bindAs === 'transmitter+receiver';
-    const open = (command: BindCommand) => openLink(provider, command, { deliver: events.deliver, ended });
-    const receiver = both ? await open('bind_receiver') : undefined;
-    let link: Link;
-    try {
-      link = await open(both ? 'bind_transmitter' : 'bind_transceiver');
-    } catch (error) {
-      receiver?.cut('the other session failed');
-      throw error;
-    }
+    const link = await bearer.open(ended);
     if (!claim || stopping) {
-      receiver?.cut('not needed');
       await link.close(0);
       return 'the claim was lost while binding';
     }
@@ -106,7 +101,6 @@ export function runSlot(name: string, provider: Provider, bus: Bus, log: Log, ev
     events.up(mine);
     const reason = await over;
     bind = undefined;
-    receiver?.cut(reason);
     link.cut(reason);
     events.down(mine, reason);
     return reason;

@@ -1,0 +1,28 @@
+// What the rows of all providers have, whatever their bearer.
+import { z } from 'zod';
+import { name } from './names.ts';
+import { providerRouting } from './routes.ts';
+import { rate } from './units.ts';
+
+export const providerBase = {
+  /** Binds (SMPP) or parallel connections that the provider allows. */
+  binds: z.int().min(1).max(64).default(1),
+  bindsPerWorker: z.int().min(1).max(64).optional(),
+  /** Hand-overs without an answer, per bind. */
+  window: z.int().min(1).max(5_000).default(100),
+  /** Most messages a second over all binds. */
+  rate: rate.optional(),
+  /** When the answer to a hand-over was lost: send it again, or park it as `unknown`. */
+  onUnknown: z.enum(['resend', 'park']).default('resend'),
+  ...providerRouting(name),
+};
+
+/** TLS towards a provider: verified always. PEM files, relative to the configuration file. */
+export const providerTls = z.strictObject({
+  /** PEM file of the authority that signed the provider's certificate; the system's authorities when absent. */
+  ca: z.string().optional(),
+  cert: z.string().optional(),
+  key: z.string().optional(),
+  /** Name in the provider's certificate when it is not the host's. */
+  serverName: z.string().optional(),
+});
