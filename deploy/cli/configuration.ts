@@ -1,4 +1,4 @@
-// `hermod check`, `setup` and `password`: the configuration, and what the broker must have for it.
+// `hermod check`, `setup`, `password`, `key` and `webhook-secret`: the configuration, and what the broker must have for it.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { parseDocument } from 'yaml';
@@ -8,6 +8,7 @@ import { ConfigError, loadConfig } from '#shared/config/load.ts';
 import { ranksOf } from '#shared/config/routes.ts';
 import { type Config, jsonSchema, type Route } from '#shared/config/schema.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
+import { newKey, newWebhookSecret } from '#shared/doors/keys.ts';
 import { topologyOf } from '#shared/topology.ts';
 import { Fault, usageFault } from './fault.ts';
 import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
@@ -36,6 +37,16 @@ export function addConfiguration(program: Command): void {
     .description("hash a client's password for the configuration; asks for it, or reads it from stdin")
     .addHelpText('after', '\nExample:\n  hermod password < secret.txt')
     .action((_options, command: Command) => password(optionsOf(command)));
+  program
+    .command('key')
+    .description(
+      'make an API key for a client of the REST API: the key, and the line for its `keys` in the configuration',
+    )
+    .action((_options, command: Command) => key(optionsOf(command)));
+  program
+    .command('webhook-secret')
+    .description("make a secret that signs a client's events, for its `callbacks.secret` in the configuration")
+    .action((_options, command: Command) => webhookSecret(optionsOf(command)));
 }
 
 function check(given: string | undefined, options: Options & { schema?: boolean }): void {
@@ -131,4 +142,16 @@ async function password(options: Options): Promise<void> {
   const line = await hashPassword(typed);
   if (options.json) sayJson({ password: line });
   else say(line);
+}
+
+function key(options: Options): void {
+  const { key, digest } = newKey();
+  if (options.json) sayJson({ key, digest });
+  else say(`${paint('dim', 'for the client')}  ${key}\n${paint('dim', 'for its `keys`')}  ${digest}`);
+}
+
+function webhookSecret(options: Options): void {
+  const secret = newWebhookSecret();
+  if (options.json) sayJson({ secret });
+  else say(secret);
 }

@@ -1,7 +1,7 @@
 // The outbox: callbacks that are owed, a row each, from the event until the client was told. Those of one message go out
 // one after another; one that fails is tried again on a ladder of waits, until it is too old. Runs inside the caller's
 // transaction, and can be repeated without effect, as record.ts.
-import { type Callback, callback as callbackSchema } from '#shared/messages/callback.ts';
+import { type Callback, callback as callbackSchema, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Database, Row } from './database.ts';
@@ -43,6 +43,7 @@ export function openOutbox(db: Database, { accountOf, retries, giveUpAfter, onUn
     sent: db.statement('update outbox set published = 1 where id = $1 and tries = $2'),
     due: db.statement(`select * from outbox o where published = 0 and due_at <= $1
       and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id) order by due_at limit $2`),
+    state: db.statement('select state, reason from message where id = $1'),
     untold: db.statement('update message set untold = $1 where id = $2'),
   };
   // What was on its way when the ledger ended goes out again: the notifier knows what it has done already.
@@ -74,6 +75,7 @@ export function openOutbox(db: Database, { accountOf, retries, giveUpAfter, onUn
           text,
           account: type === 8 || type === 16 ? '' : accountOf(provider),
           meta: metaOf(owed, mask),
+          ...(String(message.dlr_url).startsWith(WEBHOOK_SCHEME) ? eventOf(type, sql.state.get(message.id!)!) : {}),
         },
       });
       const { id } = sql.owe.run(message.id!, now, now, body);
@@ -109,6 +111,12 @@ export function openOutbox(db: Database, { accountOf, retries, giveUpAfter, onUn
       return next(id, now);
     },
   };
+}
+
+/** What a signed event says beyond Kannel's type. The row may be further than the event by now. */
+function eventOf(type: Owed['type'], { state, reason }: Row): { state: string; reason: string } {
+  if (type === 8) return { state: state === 'sent' ? 'sent' : 'submitted', reason: '' };
+  return type === 4 ? { state: 'buffered', reason: '' } : { state: String(state), reason: String(reason) };
 }
 
 function callbackOf(row: Row): Callback {

@@ -1,8 +1,9 @@
-// One try of a callback: GET, a time limit for all of it, few redirects, each judged by the address rule.
+// One try of a callback: GET, or POST of a signed event, a time limit for all of it, few redirects, each judged by the address rule.
 import type { Dispatcher } from 'undici';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { Refused } from './addresses.ts';
 import type { Caller } from './clients.ts';
+import type { Event } from './event.ts';
 import { type Target, targetOf } from './target.ts';
 
 /** `permanent`: the same call would end the same way. The reason never holds the URL. */
@@ -11,9 +12,17 @@ export type Answer = { ok: boolean; reason: string; permanent?: true };
 const MOST_REDIRECTS = 3;
 const MOST_BODY = 65_536;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** A receiver of signed events says so when it wants no more of them. */
+const GONE = 410;
 
-/** Never rejects. `timeoutMs` covers names, connections, redirects and answers. */
-export async function makeCall(first: Target, caller: Caller, userAgent: string, timeoutMs: number): Promise<Answer> {
+/** Never rejects. `timeoutMs` covers names, connections, redirects and answers. An `event` follows no redirect. */
+export async function makeCall(
+  first: Target,
+  caller: Caller,
+  userAgent: string,
+  timeoutMs: number,
+  event?: Event,
+): Promise<Answer> {
   const deadline = performance.now() + timeoutMs;
   let target = first;
   try {
@@ -22,8 +31,9 @@ export async function makeCall(first: Target, caller: Caller, userAgent: string,
       if (caller.proxied) await caller.rule.checkName(target.host);
       // What the client's row or URL authenticates is the URL's host and no other.
       const authorization = target.authorization ?? (target.origin === first.origin ? caller.authorization : undefined);
-      const { status, location } = await get(caller.dispatcher, target, userAgent, authorization, deadline);
+      const { status, location } = await call(caller.dispatcher, target, { userAgent, authorization, event }, deadline);
       if (status >= 200 && status < 300) return { ok: true, reason: String(status) };
+      if (event) return { ok: false, reason: `HTTP status ${status}`, ...(status === GONE ? { permanent: true } : {}) };
       if (!REDIRECTS.has(status) || location === undefined) return { ok: false, reason: `HTTP status ${status}` };
       if (redirects === MOST_REDIRECTS) return { ok: false, reason: `more than ${MOST_REDIRECTS} redirects` };
       target = redirected(target, location);
@@ -43,14 +53,14 @@ function redirected(from: Target, location: string): Target {
   return target;
 }
 
+type Headers = { userAgent: string; authorization: string | undefined; event: Event | undefined };
 type Got = { status: number; location: string | undefined };
 
 /** The status of the final answer; its body is read, up to a limit, and thrown away. */
-function get(
+function call(
   dispatcher: Dispatcher,
   { origin, path }: Target,
-  userAgent: string,
-  authorization: string | undefined,
+  { userAgent, authorization, event }: Headers,
   deadline: number,
 ): Promise<Got> {
   return new Promise((resolve, reject) => {
@@ -74,8 +84,13 @@ function get(
       {
         origin,
         path,
-        method: 'GET',
-        headers: authorization === undefined ? { 'User-Agent': userAgent } : { 'User-Agent': userAgent, authorization },
+        method: event ? 'POST' : 'GET',
+        headers: {
+          'User-Agent': userAgent,
+          ...(authorization === undefined ? {} : { authorization }),
+          ...event?.headers,
+        },
+        ...(event ? { body: event.body } : {}),
       },
       {
         onRequestStart(fresh) {

@@ -2,7 +2,7 @@
 // ledger, whose outbox keeps the order of one message's callbacks and the ladder of repeats.
 import { readFileSync } from 'node:fs';
 import type { Follow, Handled } from '#shared/bus/consume.ts';
-import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
+import { type Callback, SMPP_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
@@ -12,6 +12,7 @@ import { NOTIFIER, toReport } from '#shared/topology.ts';
 import { type Answer, makeCall } from './call.ts';
 import { openCallers } from './clients.ts';
 import { fillEscapes, MOST_FILLED } from './escapes.ts';
+import { type Event, eventOf } from './event.ts';
 import { Lines } from './lines.ts';
 import { Made, tryOf } from './made.ts';
 import { type Target, targetOf } from './target.ts';
@@ -31,17 +32,21 @@ export const notifier: Service = {
     const underWay = new Map<string, Promise<Answer | 'busy'>>();
 
     async function make(callback: Callback, key: string): Promise<Answer | 'busy'> {
-      const url = fillEscapes(callback.url, callback);
+      const signed = callback.url.startsWith(WEBHOOK_SCHEME);
+      const secret = config.clients[callback.client]?.callbacks?.secret;
+      if (signed && secret === undefined) return NO_SECRET;
+      const url = signed ? callback.url.slice(WEBHOOK_SCHEME.length) : fillEscapes(callback.url, callback);
       const target = url === undefined ? undefined : targetOf(url);
       if (!target) return faultOf(url);
-      const answer = await lines.run(target.origin, () => timed(callback, target));
+      const event = () => (signed ? eventOf(callback, secret!, Date.now()) : undefined);
+      const answer = await lines.run(target.origin, () => timed(callback, target, event()));
       if (answer !== 'busy') made.add(key, answer, Date.now());
       return answer;
     }
 
-    async function timed(callback: Callback, target: Target): Promise<Answer> {
+    async function timed(callback: Callback, target: Target, event?: Event): Promise<Answer> {
       const startedAt = performance.now();
-      const answer = await makeCall(target, callers.of(callback.client), USER_AGENT, timeout);
+      const answer = await makeCall(target, callers.of(callback.client), USER_AGENT, timeout, event);
       const ms = performance.now() - startedAt;
       metrics.callbackSeconds.observe(ms / 1_000);
       log(callback, target.host, answer, Math.round(ms));
@@ -76,6 +81,8 @@ export const notifier: Service = {
     };
   },
 };
+
+const NO_SECRET: Answer = { ok: false, permanent: true, reason: 'the client has no callbacks.secret to sign it with' };
 
 function faultOf(url: string | undefined): Answer {
   const permanent = { ok: false, permanent: true } as const;

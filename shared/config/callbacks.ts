@@ -36,6 +36,11 @@ export const clientCallbacks = (network: z.ZodType<string>) =>
     key: z.string().optional(),
     /** Proxy for this client's callbacks, with `user:password@` where it asks for them. */
     proxy: httpUrl.optional(),
+    /** Signs the events that go to the `callback` of a REST request: what `hermod webhook-secret` prints. */
+    secret: z
+      .string()
+      .regex(/^whsec_[A-Za-z0-9+/]{32,88}={0,2}$/, 'what `hermod webhook-secret` prints')
+      .optional(),
     /** Basic authentication at the host of the client's URL. A user in the URL itself comes first. */
     user: z.string().min(1).optional(),
     password: z.string().optional(),

@@ -21,6 +21,11 @@ const client = z.strictObject({
       /^(?!scrypt\$)|^scrypt\$\d{4,7}\$\d{1,2}\$\d{1,2}\$[\w-]{16,}\$[\w-]{32,}$/,
       'the whole line that `hermod password` prints',
     ),
+  /** Keys for the REST API and the doors that have providers' shapes: what `hermod key` prints for the configuration. */
+  keys: z
+    .array(z.string().regex(/^sha256\$[\w-]{43}$/, 'the line that `hermod key` prints for the configuration'))
+    .max(20)
+    .default([]),
   /** Networks it may call from; everywhere when absent. */
   networks: z.array(network).min(1).optional(),
   lane: lane.default('urgent'),

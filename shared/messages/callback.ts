@@ -7,6 +7,12 @@ import { z } from 'zod';
  */
 export const SMPP_SCHEME = 'smpp:';
 
+/**
+ * Begins the `url` of a callback that is a signed event (https://www.standardwebhooks.com): a JSON body by POST to the URL
+ * behind it, where a dlr-url is filled and called by GET.
+ */
+export const WEBHOOK_SCHEME = 'webhook:';
+
 export const callback = z.looseObject({
   v: z.int(),
   type: z.literal('callback'),
@@ -31,6 +37,9 @@ export const callback = z.looseObject({
     /** The provider's account, given for receipts only, as Kannel does. */
     account: z.string(),
     meta: z.string(),
+    /** For a signed event: the message's state with this callback, and why it ended so. */
+    state: z.string().optional(),
+    reason: z.string().optional(),
   }),
 });
 
