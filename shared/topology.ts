@@ -11,7 +11,7 @@ export const DEAD_KINDS = ['message', 'report', 'callback'] as const;
 export type DeadKind = (typeof DEAD_KINDS)[number];
 
 /** Kinds of report, the keys of the `report` exchange. */
-export const REPORT_KINDS = ['submitted', 'given-back', 'final', 'receipt', 'told', 'lease'] as const;
+export const REPORT_KINDS = ['submitted', 'given-back', 'final', 'receipt', 'incoming', 'told', 'lease'] as const;
 export type ReportKind = (typeof REPORT_KINDS)[number];
 
 /** Where a publish goes. The default exchange ('') routes by queue name. */

@@ -9,6 +9,7 @@ import { deliverQueue, LEDGER, LEDGER_RPC, NOTIFIER, toQueue } from '#shared/top
 import { openAnswers } from './answers.ts';
 import { openDatabase } from './database.ts';
 import { openRecorder, withoutText } from './record.ts';
+import { openSeal, secretIn } from './seal.ts';
 import { openWriter } from './writer.ts';
 
 /** Messages and reports held at once: four transactions' worth. */
@@ -22,9 +23,12 @@ const NEWS_EVERY_MS = 2_000;
 export const ledger: Service = {
   name: 'ledger',
   async start({ config, dir, bus, log }: Context) {
-    const db = openDatabase(resolve(dir, config.ledger.file));
+    const file = resolve(dir, config.ledger.file);
+    const db = openDatabase(file);
+    const seal = openSeal(config.ledger.key ?? secretIn(`${file}.key`));
     const accountOf = (provider: string) => config.providers[provider]?.systemId ?? '';
     const recorder = openRecorder(db, {
+      seal,
       accountOf,
       retries: config.callbacks.retries,
       giveUpAfter: config.callbacks.giveUpAfter,

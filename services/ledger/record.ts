@@ -11,6 +11,7 @@ import type { Database, Row } from './database.ts';
 import { idForms } from './match.ts';
 import { type Outbox, type OutboxOptions, openOutbox } from './outbox.ts';
 import { endText, type Owed, refusalText } from './owed.ts';
+import type { Seal } from './seal.ts';
 
 export type Recorder = Pick<Outbox, 'due' | 'published' | 'dropped'> & {
   /** Returns callbacks that may go out now: the first of their message, already in the outbox. */
@@ -18,10 +19,9 @@ export type Recorder = Pick<Outbox, 'due' | 'published' | 'dropped'> & {
 };
 
 /** `onFinal` hears of each message's final state. */
-export function openRecorder(
-  db: Database,
-  { onFinal, ...options }: OutboxOptions & { onFinal(state: string): void },
-): Recorder {
+export type RecorderOptions = OutboxOptions & { seal: Seal; onFinal(state: string): void };
+
+export function openRecorder(db: Database, { onFinal, seal, ...options }: RecorderOptions): Recorder {
   const outbox = openOutbox(db, options);
   const sql = {
     stub: db.statement('insert into message (id, state_at) values ($1, $2) on conflict (id) do nothing'),
@@ -47,6 +47,8 @@ export function openRecorder(
     keep: db.statement('insert into unmatched_receipt (provider, provider_id, at, body) values ($1, $2, $3, $4)'),
     keptCount: db.statement('select count(*) as n from unmatched_receipt'),
     kept: db.statement('select id, body from unmatched_receipt where provider = $1 and provider_id = $2 order by id'),
+    incoming: db.statement(`insert into incoming (provider, provider_id, at, sender, number, encoding, concat, sealed)
+      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (provider, provider_id) do nothing`),
     drop: db.statement('delete from unmatched_receipt where id = $1'),
   };
 
@@ -65,6 +67,8 @@ export function openRecorder(
         return ended(envelope, now);
       case 'receipt':
         return received(envelope, now);
+      case 'incoming':
+        return incoming(envelope);
       case 'told':
         return outbox.told(envelope, now);
       case 'lease':
@@ -184,6 +188,13 @@ export function openRecorder(
     const reason = state === 'delivered' ? '' : `receipt: ${receipt.stat}${receipt.error ? ` ${receipt.error}` : ''}`;
     setState(message, state, true, receipt.at, receipt.provider, reason);
     return outbox.owe(message, owed, now);
+  }
+
+  function incoming({ provider, providerId, at, from, to, text, encoding, concat }: ReportOf<'incoming'>): Callback[] {
+    const sealed = seal.close(text, provider);
+    const parts = concat ? JSON.stringify(concat) : '';
+    sql.incoming.run(provider, providerId ?? null, at, from, to, encoding ?? '', parts, sealed);
+    return [];
   }
 
   /** The newest attempt with this provider's id, in the exact form first, whose recipient agrees. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LANES } from '../topology.ts';
 import { smppProvider } from './bearers/smpp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
+import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection, smtpListener } from './mail.ts';
 import { name, network, port } from './names.ts';
 import { routesSection } from './routes.ts';
@@ -75,12 +76,9 @@ export const schema = z.strictObject({
   sandbox: z.strictObject({ port: port.default(2_775), page: port.default(2_780) }).optional(),
   /** Callbacks to clients: delivery reports by HTTP. */
   callbacks: callbacksSection(network).prefault({}),
-  ledger: z
-    .strictObject({
-      /** SQLite file, relative to the configuration file. */
-      file: z.string().default('ledger.sqlite'),
-    })
-    .prefault({}),
+  ledger: ledgerSection.prefault({}),
+  /** How long what is remembered is kept. */
+  retention: retentionSection.prefault({}),
 });
 
 export type Config = z.infer<typeof schema>;

@@ -1,5 +1,6 @@
 // Facts about messages on their way to the ledger: type `report`, version 1, one shape per kind.
 import { z } from 'zod';
+import { ENCODINGS } from './sms.ts';
 
 const base = {
   v: z.int(),
@@ -73,6 +74,21 @@ export const report = z.discriminatedUnion('kind', [
     permanent: z.boolean().optional(),
     /** It was not tried: too many wait for its host. */
     busy: z.boolean().optional(),
+  }),
+  /** A message from a handset, once per provider and providerId. Its text is only ever stored encrypted. */
+  z.looseObject({
+    ...base,
+    kind: z.literal('incoming'),
+    provider: z.string(),
+    from: z.string(),
+    to: z.string(),
+    /** As in `sms`: for `binary` one character per octet. */
+    text: z.string(),
+    encoding: z.enum(ENCODINGS).optional(),
+    /** The provider's id, or what else makes a repeat recognisable. Without it a repeat is another message. */
+    providerId: z.string().optional(),
+    /** One part of a long message, `part` from 1. */
+    concat: z.looseObject({ reference: z.int(), total: z.int().min(1), part: z.int().min(1) }).optional(),
   }),
   /** A bind's holder shows that it can still reach the broker. Nothing is stored. */
   z.looseObject({ ...base, kind: z.literal('lease'), provider: z.string() }),

@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
 
+/** How a short message's text is written (3GPP TS 23.038); `latin1` is data_coding 3. */
+export const ENCODINGS = ['gsm7', 'latin1', 'ucs2', 'binary'] as const;
+
 /** What happened to the message at the provider it comes back from; absent when it only waited too long there. */
 const last = z.looseObject({
   outcome: z.enum(['retry', 'unavailable', 'refused', 'unknown']),
@@ -43,7 +46,7 @@ export const sms = z.looseObject({
   /** For `binary`, and for every message with a `udh`: one character per octet. */
   text: z.string(),
   /** Short message encoding that the client forced; chosen from the text when absent. */
-  encoding: z.enum(['gsm7', 'latin1', 'ucs2', 'binary']).optional(),
+  encoding: z.enum(ENCODINGS).optional(),
   /**
    * User data header that the client made itself, its length octet first, in hex: a part of a long message, or a message
    * to a port. `text` then is the rest of the user data, octet for octet, in the `encoding` that stands beside it.

@@ -10,8 +10,9 @@ import { newId } from '#shared/messages/id.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { type Database, openDatabase } from '../../../services/ledger/database.ts';
-import { type OutboxOptions, waitAfter } from '../../../services/ledger/outbox.ts';
-import { openRecorder, type Recorder } from '../../../services/ledger/record.ts';
+import { waitAfter } from '../../../services/ledger/outbox.ts';
+import { openRecorder, type Recorder, type RecorderOptions } from '../../../services/ledger/record.ts';
+import { openSeal } from '../../../services/ledger/seal.ts';
 
 const T0 = 1_795_296_456_000;
 const HOUR = 3_600_000;
@@ -23,7 +24,8 @@ let untold: { callback: Callback; reason: string }[];
 /** Callbacks on the notifier's queue. */
 let queued: Callback[];
 
-const options: OutboxOptions & { onFinal(): void } = {
+const options: RecorderOptions = {
+  seal: openSeal('0123456789abcdef0123456789abcdef'),
   accountOf: (provider) => `${provider}-user`,
   retries: RETRIES,
   giveUpAfter: 24 * HOUR,
