@@ -28,8 +28,8 @@ export function followsOf(message: Sms, ending: Ending, provider: Pick<Provider,
     case 'retry':
       return givenBack(message, at, 'retry', ending.reason);
     case 'refused':
-      if (ending.scope === 'provider') return givenBack(message, at, 'refused', ending.reason);
-      return [final(message, at, 'rejected', ending.reason, ending.code)];
+      if (ending.scope === 'message') return [final(message, at, 'rejected', ending.reason, ending.code)];
+      return givenBack(message, at, 'refused', ending.reason);
   }
 }
 

@@ -10,8 +10,11 @@ export type Outcome =
   | { kind: 'throttled'; reason: string; afterMs?: number }
   /** The provider cannot be reached or is not bound; nothing was handed over. Waiting is not an attempt. */
   | { kind: 'unavailable'; reason: string }
-  /** Permanent: for this message anywhere (`message`) or at this provider only (`provider`). */
-  | { kind: 'refused'; reason: string; scope: 'message' | 'provider'; code?: number }
+  /**
+   * Permanent: for this message anywhere (`message`), or at this provider only. There it is either the provider's doing
+   * (`provider`), which speaks against its health, or it has no way to this one recipient (`recipient`), which does not.
+   */
+  | { kind: 'refused'; reason: string; scope: 'message' | 'provider' | 'recipient'; code?: number }
   /** Handed over, but the answer was lost. The provider's `onUnknown` decides: send again or park. */
   | { kind: 'unknown'; reason: string };
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
+import { scriptsFault } from './bearers/script.ts';
 import { mailFault } from './mail.ts';
 import { routesFault } from './routes.ts';
 import { type Config, schema } from './schema.ts';
@@ -154,6 +155,6 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
   const fail = (path: (string | number)[], message: string): never => {
     throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
   };
-  const fault = routesFault(config) ?? mailFault(config);
+  const fault = routesFault(config) ?? mailFault(config) ?? scriptsFault(config);
   if (fault) fail(fault.path, fault.message);
 }

@@ -1,7 +1,10 @@
 // The one schema of the configuration file. Checked at start; exported as JSON Schema for editors (`hermod check --schema`).
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
+import { pushProvider } from './bearers/push.ts';
+import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
+import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection, smtpListener } from './mail.ts';
@@ -62,7 +65,7 @@ export const schema = z.strictObject({
     .prefault({}),
   clients: z.record(name, client).default({}),
   /** Each row is one of the bearers. */
-  providers: z.record(name, z.discriminatedUnion('bearer', [smppProvider])).default({}),
+  providers: z.record(name, z.discriminatedUnion('bearer', [smppProvider, smtpProvider, scriptProvider, pushProvider])).default({}),
   routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),

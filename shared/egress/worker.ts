@@ -196,6 +196,7 @@ export class Worker<P> {
       this.#inFlight[message.lane]--;
       metrics.submitSeconds.observe({ provider: this.#name }, (performance.now() - startedAt) / 1_000);
       if (outcome.kind === 'throttled') this.#throttled(bind, item, outcome);
+      else if (outcome.kind === 'unavailable') this.#giveBack(item, outcome);
       else item.settle(outcome);
       this.#schedulePump();
     });
@@ -256,7 +257,7 @@ export class Worker<P> {
   /** A message of which a part went out already may be on the handset. */
   #giveBack(item: Item<P>, ending: Ending): void {
     const begun = item.prepared !== undefined && this.#options.bearer.begun(item.prepared);
-    // Throttled and never taken: the same hand-over may come back, and is then no repeat.
+    // Never taken (throttled, or the provider was away): the same hand-over may come back, and is then no repeat.
     if (!begun) this.#handed.delete(item.key);
     item.settle(begun ? { kind: 'unknown', reason: 'only a part of it was taken' } : ending);
   }
