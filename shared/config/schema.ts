@@ -65,7 +65,9 @@ export const schema = z.strictObject({
     .prefault({}),
   clients: z.record(name, client).default({}),
   /** Each row is one of the bearers. */
-  providers: z.record(name, z.discriminatedUnion('bearer', [smppProvider, smtpProvider, scriptProvider, pushProvider])).default({}),
+  providers: z
+    .record(name, z.discriminatedUnion('bearer', [smppProvider, smtpProvider, scriptProvider, pushProvider]))
+    .default({}),
   routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),

@@ -1,5 +1,6 @@
 // The row of a script, and the one folder in which scripts may be.
 import { z } from 'zod';
+import { numberSection } from '../number.ts';
 import { providerBase } from '../provider.ts';
 import { duration, size } from '../units.ts';
 
@@ -15,6 +16,7 @@ export const scriptProvider = z.strictObject({
   window: z.int().min(1).max(100).default(4),
   /** The program's file name in `scripts.folder`. */
   script: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, 'a file name without a folder'),
+  number: numberSection(),
   /** A run that takes longer is killed with everything it started. */
   timeout: duration.default(30_000),
   /** A run that writes more to stdout and stderr is killed too. */

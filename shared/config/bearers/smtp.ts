@@ -1,13 +1,14 @@
 // The row of a mail gateway: every SMS goes to it as a mail.
 import { z } from 'zod';
 import { port } from '../names.ts';
+import { numberSection } from '../number.ts';
 import { providerBase, providerTls } from '../provider.ts';
 import { duration } from '../units.ts';
 
 const MOST_TEMPLATE = 2_000;
 const ADDRESS = /^[^\s@<>(),;:"\\[\]]+@[^\s@<>(),;:"\\[\]]+$/;
 
-/** Fixed words and the tags `{phone}`, `{message}`, `{otp}` (the same), `{sender}` and `{id}`, or the same in `<>`. */
+/** Fixed words and tags: see sms/tags.ts. */
 const template = z.string().max(MOST_TEMPLATE);
 /** A header is one line. */
 const headerTemplate = template.regex(/^[^\r\n]*$/, 'one line');
@@ -36,12 +37,13 @@ export const smtpProvider = z
       .optional(),
     user: z.string().min(1).optional(),
     password: z.string().min(1).optional(),
+    number: numberSection(),
     /** The sender of the mail, in the envelope and in From. */
     from: z.string().max(254).regex(ADDRESS, 'a mail address, such as otp@example.org'),
-    /** The mail's recipient: a fixed address, or one with the number in it, such as `{phone}@sms.example.net`. */
+    /** The mail's recipient: a fixed address, or one with the number in it, such as `{to}@sms.example.net`. */
     to: headerTemplate.min(3),
-    subject: headerTemplate.default('{phone}'),
-    body: template.min(1).default('{message}'),
+    subject: headerTemplate.default('{to}'),
+    body: template.min(1).default('{text}'),
     /** From MAIL FROM to the answer to the mail. Without one by then it is lost. */
     responseTimeout: duration.default(30_000),
     /** An idle connection is closed after this. */
