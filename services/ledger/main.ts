@@ -26,7 +26,10 @@ export const ledger: Service = {
     const file = resolve(dir, config.ledger.file);
     const db = openDatabase(file);
     const seal = openSeal(config.ledger.key ?? secretIn(`${file}.key`));
-    const accountOf = (provider: string) => config.providers[provider]?.systemId ?? '';
+    const accountOf = (provider: string) => {
+      const row = config.providers[provider];
+      return row?.bearer === 'smpp' ? row.systemId : '';
+    };
     const recorder = openRecorder(db, {
       seal,
       accountOf,

@@ -68,6 +68,8 @@ export const schema = z.strictObject({
   providers: z
     .record(name, z.discriminatedUnion('bearer', [smppProvider, smtpProvider, scriptProvider, pushProvider]))
     .default({}),
+  /** Where the programs of script providers are. */
+  scripts: scriptsSection.optional(),
   routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { PDU } from 'smpp';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '#shared/config/load.ts';
+import type { ProviderOf } from '#shared/config/schema.ts';
 import { newId } from '#shared/messages/id.ts';
 import { readPdu, STATUS, statusName } from '#shared/smpp/library.ts';
 import { encodeGsm7 } from '#shared/sms/gsm7.ts';
@@ -121,7 +122,7 @@ describe('parts of a long message', () => {
       messageClass: messageClass!,
       segments: 1,
     };
-    const out = submitPdus(sms, providers.p!);
+    const out = submitPdus(sms, providers.p as ProviderOf<'smpp'>);
     expect(out).toHaveLength(1);
     expect(out[0]!.pdu).toMatchObject({ esm_class: 0x43, data_coding: 0xf0, short_message: message });
   });
