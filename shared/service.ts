@@ -8,6 +8,7 @@ import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
 import { registry } from './telemetry/metrics.ts';
+import { flushTraces, openTraces } from './telemetry/spans.ts';
 import { topologyOf } from './topology.ts';
 
 export type Context = { config: Config /** Folder of the configuration file. */; dir: string; bus: Bus; log: Log };
@@ -50,8 +51,10 @@ export async function hostServices(
       await bus.close();
     }
     await admin.close();
+    await flushTraces();
   };
   try {
+    await openTraces(config.traces, openLog('traces'));
     await requireTopology(amqpUrl, config);
     for (const service of services) {
       const log = openLog(service.name);

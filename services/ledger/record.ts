@@ -7,6 +7,7 @@ import { type FinalState, type ReportOf, report as reportSchema } from '#shared/
 import type { Sms } from '#shared/messages/sms.ts';
 import { kannelType } from '#shared/sms/receipt.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
+import { traceReceipt } from '#shared/telemetry/spans.ts';
 import type { Database, Row } from './database.ts';
 import { idForms } from './match.ts';
 import { type Outbox, type OutboxOptions, openOutbox } from './outbox.ts';
@@ -172,7 +173,10 @@ export function openRecorder(db: Database, { onFinal, seal, ...options }: Record
       receipt.at,
     );
     const message = sql.message.get(attempt.message_id as string)!;
-    if (changes === 0 || message.final) return [];
+    if (changes === 0) return [];
+    traceReceipt({ id: String(message.id), traceparent: String(message.traceparent) }, receipt);
+    metrics.receiptDelay.observe({ provider: receipt.provider }, Math.max(0, receipt.at - Number(attempt.at)) / 1_000);
+    if (message.final) return [];
     const owed: Owed = {
       type: kannelType(receipt.state),
       at: receipt.at,

@@ -8,6 +8,8 @@ import type { ReportOf } from '#shared/messages/report.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
 import { logAccess } from '#shared/telemetry/access.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
+import { traceCallback } from '#shared/telemetry/spans.ts';
+import { traceOf } from '#shared/telemetry/trace.ts';
 import { NOTIFIER, toReport } from '#shared/topology.ts';
 import { type Answer, makeCall } from './call.ts';
 import { openCallers } from './clients.ts';
@@ -46,8 +48,10 @@ export const notifier: Service = {
 
     async function timed(callback: Callback, target: Target, event?: Event): Promise<Answer> {
       const startedAt = performance.now();
+      const span = traceCallback(callback, target.host, event ? 'POST' : 'GET');
       const answer = await makeCall(target, callers.of(callback.client), USER_AGENT, timeout, event);
       const ms = performance.now() - startedAt;
+      span?.end(undefined, answer.ok ? undefined : answer.reason);
       metrics.callbackSeconds.observe(ms / 1_000);
       log(callback, target.host, answer, Math.round(ms));
       return answer;
@@ -112,8 +116,8 @@ const outcomeOf = (answer: Answer | 'busy') => {
 };
 
 /** Only the host is named: the URL holds what is between client and receiver. */
-function log({ id, client }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
-  logAccess({ event: 'callback', id, client, address: host, state: ok ? 'ok' : 'failed', reason, ms });
+function log({ id, client, traceparent }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
+  logAccess({ event: 'callback', id, trace: traceOf(traceparent), client, address: host, state: ok ? 'ok' : 'failed', reason, ms });
 }
 
 if (import.meta.main) await runServices([notifier]);

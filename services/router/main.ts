@@ -7,6 +7,7 @@ import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
+import { traceProcess } from '#shared/telemetry/spans.ts';
 import { egressQueue, LANES, type Lane, retryQueue, routerQueue, toQueue, toReport } from '#shared/topology.ts';
 import { Health } from './health.ts';
 import { givenSender, judge, type Verdict } from './judge.ts';
@@ -31,9 +32,12 @@ export const router: Service = {
       const knowledge = { policy, standing: (provider: string) => health.standing(provider, now) };
       return batch.map((envelope): Handled => {
         const message = envelope as Sms;
+        const span = traceProcess('router', routerQueue(lane), message);
         const verdict = judge(message, knowledge, now);
         if (verdict.kind === 'send') health.handed(verdict.provider, now);
-        return [follow(message, lane, verdict, config, now)];
+        if (!span) return [follow(message, lane, verdict, config, now)];
+        span.end({ 'hermod.verdict': verdict.kind, 'hermod.provider': 'provider' in verdict ? verdict.provider : '' });
+        return [follow({ ...message, traceparent: span.traceparent }, lane, verdict, config, now)];
       });
     };
     const consumers = await Promise.all(

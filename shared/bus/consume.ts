@@ -4,6 +4,7 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { checkEnvelope, type Envelope } from '../messages/envelope.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { type Traced, traceBatch } from '../telemetry/spans.ts';
 import { type Address, type DeadKind, toQueue } from '../topology.ts';
 import { Acks } from './acks.ts';
 import type { DeadLetters } from './dead.ts';
@@ -42,7 +43,7 @@ const READJUST_MS = 1_000;
 const SUBSCRIBE_AGAIN_MS = 1_000;
 
 /** One AMQP message: its envelopes, what of it is already on its way to the dead letters, and how to end it. */
-type Delivery = { batch: Envelope[]; aside: Promise<void>[]; ack: () => void };
+type Delivery = { batch: Envelope[]; aside: Promise<void>[]; ack: () => void; span?: Traced | undefined };
 
 export class QueueReader implements Consumer {
   readonly #publisher: Publisher;
@@ -191,7 +192,7 @@ export class QueueReader implements Consumer {
   }
 
   /** Envelopes of a delivery; what is not one goes to the dead letters. */
-  #parse(message: ConsumeMessage): Omit<Delivery, 'ack'> {
+  #parse(message: ConsumeMessage): Pick<Delivery, 'batch' | 'aside'> {
     let values: unknown;
     try {
       values = JSON.parse(message.content.toString());
@@ -212,6 +213,7 @@ export class QueueReader implements Consumer {
 
   #handle(delivery: Delivery, redelivered: boolean): void {
     const confirms: Promise<unknown>[] = [...delivery.aside];
+    delivery.span = traceBatch(this.#options.service, this.#options.queue, delivery.batch);
     try {
       const handled = delivery.batch.length > 0 ? this.#handler(delivery.batch, { redelivered }) : [];
       // What follows is published as soon as each answer is there; the delivery ends when all of it is confirmed.
@@ -234,6 +236,7 @@ export class QueueReader implements Consumer {
   }
 
   #end(delivery: Delivery): void {
+    delivery.span?.end();
     this.#consumed.inc(delivery.batch.length);
     delivery.ack();
     this.#open--;

@@ -83,6 +83,13 @@ export const schema = z.strictObject({
   sandbox: z.strictObject({ port: port.default(2_775), page: port.default(2_780) }).optional(),
   /** Callbacks to clients: delivery reports by HTTP. */
   callbacks: callbacksSection(network).prefault({}),
+  /** Which part of a lane's messages is traced, when OTEL_EXPORTER_OTLP_ENDPOINT names a collector. */
+  traces: z
+    .strictObject({
+      urgent: z.number().min(0).max(1).default(1),
+      bulk: z.number().min(0).max(1).default(0.01),
+    })
+    .prefault({}),
   ledger: ledgerSection.prefault({}),
   /** How long what is remembered is kept. */
   retention: retentionSection.prefault({}),

@@ -9,7 +9,8 @@ import { countSegments, encodingOf } from '../sms/segments.ts';
 import { logAccess } from '../telemetry/access.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
-import { traceparentOf } from '../telemetry/trace.ts';
+import { traceAccepted, traceAccepting } from '../telemetry/spans.ts';
+import { traceOf, traceparentOf } from '../telemetry/trace.ts';
 import { type Lane, toSubmit } from '../topology.ts';
 import type { Verified } from './credentials.ts';
 import { rememberRefusal } from './refusals.ts';
@@ -84,13 +85,10 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     ...(realm === undefined ? {} : { realm }),
     ...(tags === undefined ? {} : { tags }),
   };
-  return request.recipients.map(({ e164, given }) => ({
-    ...shared,
-    id: newId(now),
-    traceparent: traceparentOf(request.traceparent),
-    to: e164,
-    given,
-  }));
+  return request.recipients.map(({ e164, given }) => {
+    const traceparent = traceparentOf(request.traceparent);
+    return traceAccepting({ ...shared, id: newId(now), traceparent, to: e164, given }, request.traceparent);
+  });
 }
 
 /** Resolves when all messages are on their quorum queues. Rejects with NotTaken or ConfirmLost within 2 s. */
@@ -99,15 +97,17 @@ export async function submit(bus: Bus, messages: readonly Sms[], address: string
   try {
     await bus.publish(toSubmit(lane), messages, { withinMs: CONFIRM_WITHIN_MS });
   } catch (error) {
+    traceAccepted(messages, reasonOf(error));
     if (error instanceof ConfirmLost) {
       metrics.confirmLost.inc({ door }, messages.length);
       log.warn({ ids: messages.map(({ id }) => id), client, reason: error.message }, 'refused, but it may go out once');
     }
     throw error;
   }
+  traceAccepted(messages);
   metrics.accepted.inc({ door, client }, messages.length);
-  for (const { id, to, segments } of messages) {
-    logAccess({ event: 'accepted', id, client, door, to: maskNumber(to), segments, address });
+  for (const { id, to, segments, traceparent } of messages) {
+    logAccess({ event: 'accepted', id, trace: traceOf(traceparent), client, door, to: maskNumber(to), segments, address });
   }
 }
 

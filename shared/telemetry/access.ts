@@ -5,6 +5,8 @@ import pino from 'pino';
 export type AccessEvent = {
   event: 'accepted' | 'refused' | 'submitted' | 'given-back' | 'receipt' | 'final' | 'callback';
   id?: string;
+  /** Its trace id. */
+  trace?: string | undefined;
   client?: string;
   door?: string;
   provider?: string;

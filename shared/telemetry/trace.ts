@@ -14,8 +14,13 @@ function randomHex(bytes: number): string {
   return pool.toString('hex', used - bytes, used);
 }
 
+export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
+
+/** The trace id of a message, for a log line. */
+export const traceOf = (traceparent: string | undefined): string | undefined => traceparent?.slice(3, 35);
+
 /** The caller's trace context when it is well formed, else a new trace. */
 export function traceparentOf(header: unknown): string {
-  if (typeof header === 'string' && TRACEPARENT.test(header)) return header;
+  if (typeof header === 'string' && isTraceparent(header)) return header;
   return `00-${randomHex(16)}-${randomHex(8)}-01`;
 }
