@@ -1,19 +1,17 @@
 // ingress-smpp. The SMPP door: an SMPP 3.4 server for clients. Writes accepted messages to the exchange `submit`, and
 // answers submit_sm only after the broker's confirm; reads deliver.<client> while that client has a session for
 // receipts, and reports `told` to the ledger; asks the ledger for query_sm.
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
-import { type DoorOptions, SmppDoor } from './door.ts';
+import { SmppDoor } from './door.ts';
 
 export const ingressSmpp: Service = {
   name: 'ingress-smpp',
   async start({ config, dir, bus, log }: Context) {
     const listener = config.listen.smpp;
     if (!listener) throw new Error('the configuration has no listen.smpp: add it, or do not start ingress-smpp');
-    const door = new SmppDoor({ config, listener, pems: readPems(listener, dir), bus, log });
+    const door = new SmppDoor({ config, listener, pems: readPems('smpp', listener.tls, dir), bus, log });
     await serveRefusals(bus, 'smpp');
     await door.listen().catch(async (error) => {
       await door.stop();
@@ -22,17 +20,5 @@ export const ingressSmpp: Service = {
     return { stop: () => door.stop() };
   },
 };
-
-function readPems({ tls }: DoorOptions['listener'], dir: string): DoorOptions['pems'] {
-  if (!tls) return undefined;
-  const read = (what: 'cert' | 'key') => {
-    try {
-      return readFileSync(resolve(dir, tls[what]), 'utf8');
-    } catch (error) {
-      throw new Error(`listen.smpp.tls.${what}: ${reasonOf(error)}`);
-    }
-  };
-  return { cert: read('cert'), key: read('key') };
-}
 
 if (import.meta.main) await runServices([ingressSmpp]);

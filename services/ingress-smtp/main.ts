@@ -1,11 +1,9 @@
 // ingress-smtp. The mail door: rules of the configuration turn a mail into messages. Writes accepted messages to the
 // exchange `submit`; answers 250 only after the broker's confirm of all messages of the mail. Relays for nobody.
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
-import { type Listener, MailDoor } from './door.ts';
+import { MailDoor } from './door.ts';
 import { openReader } from './reader.ts';
 import { openRepeats } from './repeats.ts';
 import { take } from './take.ts';
@@ -15,7 +13,7 @@ export const ingressSmtp: Service = {
   async start({ config, dir, bus, log }: Context) {
     const listener = config.listen.smtp;
     if (!listener) throw new Error('the configuration has no listen.smtp: add it, or do not start ingress-smtp');
-    const tls = readTls(listener, dir);
+    const tls = readPems('smtp', listener.tls, dir);
     const means = { clients: config.clients, bus, log, reader: openReader(), repeats: openRepeats() };
     await serveRefusals(bus, 'smtp');
     const door = new MailDoor({
@@ -39,17 +37,5 @@ export const ingressSmtp: Service = {
     };
   },
 };
-
-function readTls({ tls }: Listener, dir: string): { cert: string; key: string } | undefined {
-  if (!tls) return undefined;
-  const read = (what: 'cert' | 'key') => {
-    try {
-      return readFileSync(resolve(dir, tls[what]), 'utf8');
-    } catch (error) {
-      throw new Error(`listen.smtp.tls.${what}: ${reasonOf(error)}`);
-    }
-  };
-  return { cert: read('cert'), key: read('key') };
-}
 
 if (import.meta.main) await runServices([ingressSmtp]);

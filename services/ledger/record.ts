@@ -191,6 +191,7 @@ export function openRecorder(db: Database, { onFinal, seal, ...options }: Record
     if (!state) return [];
     const reason = state === 'delivered' ? '' : `receipt: ${receipt.stat}${receipt.error ? ` ${receipt.error}` : ''}`;
     setState(message, state, true, receipt.at, receipt.provider, reason);
+    if (state === 'delivered') observeDelivered(message, receipt.at);
     return outbox.owe(message, owed, now);
   }
 
@@ -262,6 +263,9 @@ function agrees(message: Row | undefined, to: string | undefined): boolean {
   const number = String(message.number);
   return number.endsWith(to.slice(-7)) || to.endsWith(number.slice(-7));
 }
+
+const observeDelivered = ({ lane, accepted_at: accepted }: Row, at: number) =>
+  metrics.deliveredSeconds.observe({ lane: String(lane) }, Math.max(0, at - Number(accepted)) / 1_000);
 
 /** A receipt's `text:` holds the beginning of the SMS: it is not stored. */
 export const withoutText = (raw: string) => raw.replace(/text:.*$/is, 'text:');

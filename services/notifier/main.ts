@@ -117,7 +117,16 @@ const outcomeOf = (answer: Answer | 'busy') => {
 
 /** Only the host is named: the URL holds what is between client and receiver. */
 function log({ id, client, traceparent }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
-  logAccess({ event: 'callback', id, trace: traceOf(traceparent), client, address: host, state: ok ? 'ok' : 'failed', reason, ms });
+  logAccess({
+    event: 'callback',
+    id,
+    trace: traceOf(traceparent),
+    client,
+    address: host,
+    state: ok ? 'ok' : 'failed',
+    reason,
+    ms,
+  });
 }
 
 if (import.meta.main) await runServices([notifier]);

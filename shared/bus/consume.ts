@@ -40,6 +40,7 @@ export type ConsumeOptions = {
 const SPLIT_AFTER = 2;
 const POISON_AFTER = 4;
 const READJUST_MS = 1_000;
+const MEASURE_EVERY_MS = 5_000;
 const SUBSCRIBE_AGAIN_MS = 1_000;
 
 /** One AMQP message: its envelopes, what of it is already on its way to the dead letters, and how to end it. */
@@ -52,6 +53,7 @@ export class QueueReader implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #handler: Handler;
   readonly #consumed;
+  readonly #waited;
   #reading = false;
   #channel: Channel | undefined;
   #acks: Acks | undefined;
@@ -77,6 +79,7 @@ export class QueueReader implements Consumer {
     this.#log = log;
     this.#options = options;
     this.#handler = handler;
+    this.#waited = metrics.queueWait.labels(options.queue);
     this.#consumed = metrics.busConsumed.labels(options.service, options.queue);
   }
 
@@ -99,7 +102,9 @@ export class QueueReader implements Consumer {
       channel.on('error', (error) =>
         log.error({ queue, reason: reasonOf(error) }, 'consumer channel closed by the broker'),
       );
+      const measuring = setInterval(() => reader.#measure(), MEASURE_EVERY_MS).unref();
       channel.on('close', () => {
+        clearInterval(measuring);
         if (reader.#channel === channel) model.close().catch(() => {});
       });
       reader.#acks = new Acks(channel);
@@ -176,6 +181,15 @@ export class QueueReader implements Consumer {
     }).catch((error) => this.#log.debug({ queue: this.#options.queue, reason: reasonOf(error) }, 'cannot readjust'));
   }
 
+  /** Also while it does not read: a provider without a bind is when the length of its queues matters. */
+  #measure(): void {
+    const { queue } = this.#options;
+    this.#channel?.checkQueue(queue).then(
+      ({ messageCount }) => metrics.queueMessages.labels(queue).set(Math.round(messageCount * this.#perMessage)),
+      () => {}, // The channel's own events tell.
+    );
+  }
+
   // ── the rule ──
 
   #take(message: ConsumeMessage, acks: Acks): void {
@@ -185,6 +199,8 @@ export class QueueReader implements Consumer {
     const delivery: Delivery = { ...this.#parse(message), ack: () => acks.done(deliveryTag) };
     const { batch } = delivery;
     this.#readjust(Math.max(1, batch.length));
+    const { timestamp } = message.properties;
+    if (timestamp !== undefined) this.#waited.observe(Math.max(0, Math.floor(Date.now() / 1_000) - timestamp));
     const count = Number(message.properties.headers?.['x-delivery-count'] ?? 0);
     if (count >= POISON_AFTER && batch.length === 1) this.#putAside(delivery, 'delivered too often without an end');
     else if (count >= SPLIT_AFTER && batch.length > 1) this.#split(delivery);

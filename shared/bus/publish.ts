@@ -211,6 +211,7 @@ export class Publisher {
       mandatory: true,
       messageId,
       type: outlet.type,
+      timestamp: Math.floor(Date.now() / 1_000),
       headers: { v: outlet.version, n: bodies.length },
       ...(outlet.expiration === undefined ? {} : { expiration: outlet.expiration }),
     };

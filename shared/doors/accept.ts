@@ -107,7 +107,16 @@ export async function submit(bus: Bus, messages: readonly Sms[], address: string
   traceAccepted(messages);
   metrics.accepted.inc({ door, client }, messages.length);
   for (const { id, to, segments, traceparent } of messages) {
-    logAccess({ event: 'accepted', id, trace: traceOf(traceparent), client, door, to: maskNumber(to), segments, address });
+    logAccess({
+      event: 'accepted',
+      id,
+      trace: traceOf(traceparent),
+      client,
+      door,
+      to: maskNumber(to),
+      segments,
+      address,
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import type { Sms } from '../messages/sms.ts';
 import { maskNumber } from '../sms/number.ts';
 import { logAccess } from '../telemetry/access.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { traceOf } from '../telemetry/trace.ts';
 
 /** Not a number or a text that no provider would take, and not a lost bind, which `bound` tells. */
 const speaksAgainstProvider = (ending: Ending) =>
@@ -39,6 +40,7 @@ export class Tally {
     logAccess({
       event: ending.kind === 'done' ? 'submitted' : 'given-back',
       id: message.id,
+      trace: traceOf(message.traceparent),
       client: message.client,
       provider,
       to: maskNumber(message.to),

@@ -10,6 +10,7 @@ import { handoverKey, type Sms } from '../messages/sms.ts';
 import type { OutcomeOf } from '../outcome.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { traceProcess, traceSubmit } from '../telemetry/spans.ts';
 import { egressQueue, LANES, type Lane, toReport } from '../topology.ts';
 import type { Bearer } from './bearer.ts';
 import { Handed } from './handed.ts';
@@ -41,6 +42,7 @@ export type WorkerOptions<P> = {
 export class Worker<P> {
   readonly #options: WorkerOptions<P>;
   readonly #name: string;
+  readonly #service: string;
   readonly #id = randomUUID().slice(0, 8);
   readonly #binds = new Set<Bind<P>>();
   readonly #waiting = new Waiting<P>();
@@ -60,6 +62,7 @@ export class Worker<P> {
   constructor(options: WorkerOptions<P>) {
     this.#options = options;
     this.#name = options.name;
+    this.#service = `egress-${options.provider.bearer}`;
     this.#tally = new Tally(options.name, options.provider.onUnknown);
   }
 
@@ -103,9 +106,9 @@ export class Worker<P> {
 
   // ── from the bus ──
 
-  #take(message: Sms, redelivered: boolean): Handled {
+  #take(arrived: Sms, redelivered: boolean): Handled {
     const { provider } = this.#options;
-    const key = handoverKey(message);
+    const key = handoverKey(arrived);
     const known = this.#open.get(key);
     if (known || this.#handed.has(key)) {
       metrics.repeats.inc({ provider: this.#name });
@@ -115,11 +118,14 @@ export class Worker<P> {
       // Another worker, or this one before a crash, may have handed it over.
       metrics.possibleRepeats.inc({ provider: this.#name, cause: 'redelivered' });
       const ending: Ending = { kind: 'unknown', reason: 'a worker ended while it held this message' };
-      if (provider.onUnknown === 'park') return followsOf(message, ending, provider, Date.now());
+      if (provider.onUnknown === 'park') return followsOf(arrived, ending, provider, Date.now());
     }
+    const span = traceProcess(this.#service, egressQueue(this.#name, arrived.lane), arrived);
+    const message = span ? { ...arrived, traceparent: span.traceparent } : arrived;
     const follows = new Promise<Follow[]>((resolve) => {
       const settle = (ending: Ending) => {
         this.#open.delete(key);
+        span?.end({ 'hermod.outcome': ending.kind });
         this.#tally.ended(message, ending);
         resolve(followsOf(message, ending, provider, Date.now()));
       };
@@ -191,9 +197,11 @@ export class Worker<P> {
     this.#handed.add(item.key, at);
     metrics.wireSeconds.observe({ provider: this.#name, lane: message.lane }, (at - message.at) / 1_000);
     const startedAt = performance.now();
+    const span = traceSubmit(this.#service, this.#name, message);
     this.#inFlight[message.lane]++;
     bind.link.submit(item.prepared, (outcome) => {
       this.#inFlight[message.lane]--;
+      span?.end({ 'hermod.outcome': outcome.kind }, outcome.kind === 'done' ? undefined : outcome.kind);
       metrics.submitSeconds.observe({ provider: this.#name }, (performance.now() - startedAt) / 1_000);
       if (outcome.kind === 'throttled') this.#throttled(bind, item, outcome);
       else if (outcome.kind === 'unavailable') this.#giveBack(item, outcome);
@@ -285,6 +293,7 @@ export class Worker<P> {
     const { bus, provider } = this.#options;
     const inFlight = this.#inFlight.urgent + this.#inFlight.bulk;
     metrics.windowUsed.labels(this.#name).set(inFlight);
+    metrics.windowAllowed.labels(this.#name).set(provider.window * this.#binds.size);
     bus.announce({
       kind: 'provider',
       provider: this.#name,

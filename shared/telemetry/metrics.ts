@@ -13,6 +13,9 @@ const histogram = <L extends string>(name: string, help: string, labelNames: rea
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+/** For what waits in queues or on networks of others; queue waits are known to the second. */
+const LONG_SECONDS = [1, 2, 5, 10, 30, 60, 300, 900, 3_600, 21_600];
+
 export const metrics = {
   accepted: counter(
     'hermod_accepted_messages_total',
@@ -43,6 +46,18 @@ export const metrics = {
     ['provider', 'lane'],
     SECONDS,
   ),
+  deliveredSeconds: histogram(
+    'hermod_accept_to_delivered_seconds',
+    'From acceptance at the door to the receipt that says delivered.',
+    ['lane'],
+    LONG_SECONDS,
+  ),
+  receiptDelay: histogram(
+    'hermod_receipt_delay_seconds',
+    "From the provider's answer to a hand-over to the receipt for it.",
+    ['provider'],
+    LONG_SECONDS,
+  ),
   receipts: counter('hermod_receipts_total', 'Delivery receipts taken from providers.', ['provider', 'state']),
   unmatched: counter(
     'hermod_unmatched_receipts_total',
@@ -62,12 +77,17 @@ export const metrics = {
   bound: gauge('hermod_binds_held', 'Sessions that are bound.', ['provider']),
   bindsAllowed: gauge('hermod_binds_allowed', 'Sessions that the provider allows.', ['provider']),
   windowUsed: gauge('hermod_window_used', 'Hand-overs without an answer yet.', ['provider']),
+  windowAllowed: gauge('hermod_window_allowed', 'Hand-overs without an answer that the held binds allow.', [
+    'provider',
+  ]),
+  balance: gauge('hermod_provider_balance', 'Credit that the provider reports, in its own unit.', ['provider']),
   backlog: gauge('hermod_worker_backlog_messages', 'Messages in a worker that are not handed over yet.', [
     'provider',
     'lane',
   ]),
   callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
   callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
+  callbacksWaiting: gauge('hermod_callbacks_waiting', 'Callbacks that the ledger still has to see told.', []),
   clientSessions: gauge('hermod_client_sessions', 'Sessions that a client has bound at the SMPP door.', ['client']),
   ledgerBatch: histogram(
     'hermod_ledger_batch_messages',
@@ -88,5 +108,21 @@ export const metrics = {
     'service',
     'queue',
   ]),
+  queueMessages: gauge(
+    'hermod_queue_messages',
+    'About how many messages are ready in a queue: its length, times the messages that its batches lately carried.',
+    ['queue'],
+  ),
+  queueWait: histogram(
+    'hermod_queue_wait_seconds',
+    'From publish to delivery, to the second.',
+    ['queue'],
+    LONG_SECONDS,
+  ),
+  certificateExpiry: gauge(
+    'hermod_certificate_expiry_timestamp_seconds',
+    "When a listener's certificate ends, in seconds since 1970.",
+    ['listener'],
+  ),
   brokerUp: gauge('hermod_broker_connected', 'Whether the connection to the broker stands.', ['service', 'line']),
 };
