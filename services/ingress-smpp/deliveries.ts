@@ -35,6 +35,8 @@ type Item = { callback: Callback; settle: (told: Told | 'not sent') => void };
 
 /** The client will never take it. */
 const PERMANENT = new Set([STATUS.RX_P_APPN!, STATUS.RX_R_APPN!]);
+/** Receipts held at once: enough that the time until the told ones are confirmed does not slow the session down. */
+const HOLD = 500;
 /** Receipts that were told, so that one that the bus delivers again is not a second deliver_sm. */
 const MOST_REMEMBERED = 100_000;
 
@@ -54,8 +56,8 @@ export class Deliveries {
   async join(receiver: Receiver): Promise<void> {
     if (this.#stopped) return;
     this.#receivers.add(receiver);
-    const { bus, client, window } = this.#options;
-    this.#consumer ??= bus.consume(deliverQueue(client), { hold: 4 * window, dead: 'callback' }, (batch) =>
+    const { bus, client } = this.#options;
+    this.#consumer ??= bus.consume(deliverQueue(client), { hold: HOLD, dead: 'callback' }, (batch) =>
       batch.map((envelope) => this.#take(envelope as Callback)),
     );
     const consumer = await this.#consumer;

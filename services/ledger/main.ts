@@ -16,6 +16,8 @@ import { openWriter } from './writer.ts';
 const HOLD = 2_000;
 /** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
 const CALLBACKS_IN_BATCH = 4;
+/** For SMPP it is the same session that takes them all. */
+const RECEIPTS_IN_BATCH = 32;
 const DUE_EVERY_MS = 1_000;
 const DUE_AT_ONCE = 1_000;
 const NEWS_EVERY_MS = 2_000;
@@ -55,7 +57,7 @@ export const ledger: Service = {
         fresh.map((item) =>
           isForSession(item)
             ? bus.publish(toQueue(deliverQueue(item.client)), [item], {
-                mostInBatch: CALLBACKS_IN_BATCH,
+                mostInBatch: RECEIPTS_IN_BATCH,
                 expiration: config.callbacks.giveUpAfter,
               })
             : bus.publish(toQueue(NOTIFIER), [item], { mostInBatch: CALLBACKS_IN_BATCH }),

@@ -17,8 +17,17 @@ import { findProgram } from '../../deploy/broker/program.ts';
 import { type Smsc, startSmsc } from '../../services/sandbox/smsc.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
+import { smppClient } from './smpp-client.ts';
 
-export const SERVICES = ['ledger', 'notifier', 'router', 'egress-smpp', 'ingress-smtp', 'ingress-http'] as const;
+export const SERVICES = [
+  'ledger',
+  'notifier',
+  'router',
+  'egress-smpp',
+  'ingress-smtp',
+  'ingress-smpp',
+  'ingress-http',
+] as const;
 export type ServiceName = (typeof SERVICES)[number];
 export const WINDOW = 50;
 
@@ -36,7 +45,7 @@ export type Tally = {
   repeated: number;
   /** Accepted, without a final state in the ledger. */
   open: number;
-  /** Accepted with a dlr-url, and not told its end. */
+  /** Accepted with a dlr-url or by SMPP with a receipt, and not told its end. */
   untold: number;
 };
 
@@ -62,6 +71,7 @@ export async function startStand(): Promise<Stand> {
   const smsc = await startSmsc({ keep: 0, receipts: { afterMs: 50 } });
   const httpPort = await freePort();
   const smtpPort = await freePort();
+  const smppPort = await freePort();
   const told = new Set<string>();
   const receiver = createServer((request, answer) => {
     told.add(request.url!.slice(1));
@@ -73,7 +83,7 @@ export async function startStand(): Promise<Stand> {
   const callbackUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   const configFile = join(dir, 'gateway.yaml');
   const config = {
-    listen: { http: { port: httpPort }, smtp: { port: smtpPort }, admin: { port: 0 } },
+    listen: { http: { port: httpPort }, smtp: { port: smtpPort }, smpp: { port: smppPort }, admin: { port: 0 } },
     clients: { tester: { password: 'foobar', sender: '12345' } },
     callbacks: { allow: ['127.0.0.1'], retries: ['1s'] },
     mail: {
@@ -101,7 +111,7 @@ export async function startStand(): Promise<Stand> {
     routes: [{ to: ['sandbox'] }],
   };
   writeFileSync(configFile, stringify(config));
-  const { fresh } = await declareTopology(broker.url, topology(['sandbox']));
+  const { fresh } = await declareTopology(broker.url, topology(['sandbox'], ['tester']));
   if (fresh) await broker.flushDeclarations();
 
   const log = createWriteStream(join(dir, 'services.log'));
@@ -163,6 +173,9 @@ export async function startStand(): Promise<Stand> {
       ({ code, responseCode }: { code?: string; responseCode?: number }) =>
         code === 'ESOCKET' || (responseCode ?? 0) >= 400 ? ('refused' as const) : ('no answer' as const),
     );
+  const esme = smppClient(smppPort, { systemId: 'tester', password: 'foobar' }, (to) => told.add(to));
+  /** Of ten messages one goes by mail and one by SMPP. */
+  const door = (n: number) => (n % 10 === 0 ? attemptByMail : n % 10 === 5 ? esme.submit : attempt);
   /**
    * Like a patient client: what was refused is offered again, as a new message, since a door that lost only the confirm
    * says that the first may still go out once; what got no answer may be under way.
@@ -171,12 +184,12 @@ export async function startStand(): Promise<Stand> {
     const giveUp = performance.now() + 30_000;
     for (let answer = 'refused'; answer === 'refused' && performance.now() < giveUp; ) {
       const to = `44770${String(offered++).padStart(7, '0')}`;
-      const byMail = offered % 10 === 0;
-      answer = await (byMail ? attemptByMail(to) : attempt(to));
+      const by = door(offered);
+      answer = await by(to);
       if (answer === 'refused') await new Promise((again) => setTimeout(again, 100));
       if (answer !== 'accepted') continue;
       accepted.add(to);
-      if (!byMail) toBeTold.add(to);
+      if (by !== attemptByMail) toBeTold.add(to);
     }
   };
 
@@ -269,6 +282,7 @@ export async function startStand(): Promise<Stand> {
       stopping = true;
       agent.destroy();
       mailer.close();
+      esme.close();
       for (const child of running.values()) child.kill('SIGTERM');
       await until('the services have ended', () => running.size === 0, 30_000);
       await smsc.stop();

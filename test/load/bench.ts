@@ -1,7 +1,7 @@
-// `npm run bench`: HTTP → SMPP through the whole gateway, measured from outside. It ends by itself.
+// `npm run bench`: a door → SMPP through the whole gateway, measured from outside. It ends by itself.
 import { type Capacity, capacityOf } from './capacity.ts';
 import type { GeneratorApi } from './generator.ts';
-import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, warmUp } from './options.ts';
+import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, smppWindowOf, warmUps } from './options.ts';
 import { startRig } from './rig.ts';
 import { type Result, type Rigs, run } from './run.ts';
 import type { SinkApi } from './sink.ts';
@@ -20,12 +20,15 @@ async function startRigs(): Promise<Rigs> {
 }
 
 function systemFor(options: Options, { smscPort }: Rigs): System {
-  const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}ingress-http`;
+  const smppWindow = smppWindowOf(options);
+  const doors = `ingress-http${smppWindow === undefined ? '' : '|ingress-smpp'}`;
+  const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}${doors}`;
   return hermod({
     amqpUrl: process.env.AMQP_URL,
     brokerPid: options.brokerPid,
     smscPort,
     window: options.window,
+    smppWindow,
     processes: parseProcesses(options.processes ?? one),
     accessLog: options['access-log'] === 'on',
     callbacks: options.callbacks,
@@ -40,14 +43,15 @@ async function bench(options: Options): Promise<void> {
   say(`${machine}\n`);
   const rigs = await startRigs();
   running.rigs = rigs;
-  const capacity: Capacity[] = options.rig || isSeries(options) ? await capacityOf(rigs, options.connections) : [];
+  const capacity: Capacity[] =
+    options.rig || isSeries(options) ? await capacityOf(rigs, options.connections ?? 50) : [];
   if (capacity.length > 0) say(capacityTable(capacity));
   const results: Result[] = [];
   if (!options.rig) {
     const system = systemFor(options, rigs);
     running.system = system;
     await system.start();
-    await run(warmUp(options), system, rigs);
+    for (const one of warmUps(options)) await run(one, system, rigs);
     for (const one of casesOf(options)) {
       const result = await run(one, system, rigs);
       results.push(result);

@@ -1,24 +1,30 @@
 // The load generator, a process of its own. At a fixed rate it sends on schedule whatever the answers do, and latency
 // counts from the time at which a message was due; at full speed each connection sends when its answer has come.
+import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { type Connection, openConnection } from './connection.ts';
+import { type Caller, type Callers, openCallers } from './callers.ts';
 import { answer, now } from './rig.ts';
+import type { Account } from './smpp-session.ts';
 
-/** In a request's target this becomes the number of the message, with eight digits. */
-export const NUMBER = '########';
-const DIGITS = NUMBER.length;
 /** How long after the last request answers are waited for. */
 const PATIENCE_MS = 10_000;
+const RECEIPT_POLL_MS = 20;
 /** The ticker does not wake more often than this; what is due by then leaves together. */
 const LEAST_TICK_MS = 0.2;
 
 export type Job = {
+  door: 'http' | 'smpp';
   host: string;
   port: number;
-  /** Path and query, with NUMBER where the message's number stands. */
+  /** HTTP: path and query, with NUMBER where the message's number stands. */
   target: string;
+  /** SMPP: who binds, what is sent, and whether each asks for a receipt. */
+  account: Account;
+  text: string;
+  receipts: boolean;
   /** Number of the first message. */
   first: number;
+  /** Requests under way at once: connections of the HTTP door, the window of the SMPP session. */
   connections: number;
   /** Messages a second; undefined: full speed. */
   rate: number | undefined;
@@ -35,11 +41,11 @@ export type Sent = {
   answered: Float64Array;
   status: Uint16Array;
   broken: { connections: number; reason: string };
+  /** SMPP: receipts that came back on the session, and when the last one did. */
+  receipts: { count: number; lastAt: number };
 };
 
 export type GeneratorApi = { run(job: Job): Promise<Sent> };
-
-type Caller = { connection: Connection; request: Buffer; message: number };
 
 async function run(job: Job): Promise<Sent> {
   const { first, rate, seconds } = job;
@@ -70,37 +76,30 @@ async function run(job: Job): Promise<Sent> {
       due[caller.message] = rate === undefined ? time : startedAt + (caller.message / rate) * 1_000;
       left[caller.message] = time;
       inFlight++;
-      writeNumber(caller.request, first + caller.message);
-      caller.connection.send(caller.request);
+      caller.send(first + caller.message);
       time = now();
     }
     if (inFlight === 0 && (next === most || time - startedAt >= seconds * 1_000)) over();
   }
 
-  const callers = await Promise.all(
-    Array.from({ length: job.connections }, async () => {
-      const caller: Caller = { connection: undefined!, request: requestOf(job), message: -1 };
-      caller.connection = await openConnection(job.host, job.port, {
-        answered(code) {
-          answered[caller.message] = now();
-          status[caller.message] = code;
-          inFlight--;
-          caller.message = -1;
-          idle.push(caller);
-          pump();
-        },
-        broken(reason) {
-          broken.connections++;
-          broken.reason = reason;
-          if (caller.message >= 0) inFlight--;
-          else idle.splice(idle.indexOf(caller), 1);
-          if (broken.connections === job.connections) over();
-        },
-      });
-      return caller;
-    }),
-  );
-  idle.push(...callers);
+  const callers = await openCallers(job, {
+    answered(caller, code) {
+      answered[caller.message] = now();
+      status[caller.message] = code;
+      inFlight--;
+      caller.message = -1;
+      idle.push(caller);
+      pump();
+    },
+    broken(caller, reason) {
+      broken.connections++;
+      broken.reason = reason;
+      if (caller.message >= 0) inFlight--;
+      else idle.splice(idle.indexOf(caller), 1);
+      if (broken.connections === job.connections) over();
+    },
+  });
+  idle.push(...callers.all);
   await new Promise<void>((resolve) => {
     over = resolve;
     startedAt = now();
@@ -113,33 +112,26 @@ async function run(job: Job): Promise<Sent> {
     };
     pump();
   });
-  for (const { connection } of callers) connection.close();
+  if (job.door === 'smpp' && job.receipts) await receiptsCame(callers, next);
+  callers.close();
   return {
     due: due.slice(0, next),
     left: left.slice(0, next),
     answered: answered.slice(0, next),
     status: status.slice(0, next),
     broken,
+    receipts: callers.receipts(),
   };
 }
 
-const places = new WeakMap<Buffer, number[]>();
-
-function requestOf({ host, port, target }: Job): Buffer {
-  const request = Buffer.from(`GET ${target} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`, 'latin1');
-  const found: number[] = [];
-  for (let at = request.indexOf(NUMBER); at !== -1; at = request.indexOf(NUMBER, at + DIGITS)) found.push(at);
-  places.set(request, found);
-  return request;
-}
-
-function writeNumber(request: Buffer, number: number): void {
-  for (const at of places.get(request)!) {
-    let rest = number;
-    for (let i = DIGITS - 1; i >= 0; i--) {
-      request[at + i] = 48 + (rest % 10);
-      rest = Math.trunc(rest / 10);
-    }
+/** Until `wanted` receipts have come, or none for a while. */
+async function receiptsCame(callers: Callers, wanted: number): Promise<void> {
+  let before = -1;
+  for (let movedAt = now(); now() - movedAt < PATIENCE_MS; await pause(RECEIPT_POLL_MS)) {
+    const { count } = callers.receipts();
+    if (count >= wanted) return;
+    if (count !== before) movedAt = now();
+    before = count;
   }
 }
 

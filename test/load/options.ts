@@ -3,13 +3,15 @@ import { parseArgs } from 'node:util';
 import type { Case } from './run.ts';
 import { hasService } from './system.ts';
 
-export const HELP = `Measures the gateway: a load generator at its HTTP door, an SMSC at its SMPP end, each a process of its own.
+export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP door, an SMSC at its SMPP end, each a process of its own.
 
   npm run bench                      a standard series of less than a minute
   npm run bench -- --rate 1000       one run at a fixed rate, latency counted from when a message was due
   npm run bench -- --full            one run at full speed
+  npm run bench -- --door both       full speed at the HTTP and at the SMPP door, in turn
 
-  --connections N     keep-alive connections, a request at a time on each (50)
+  --door NAME         http, smpp (one session) or both (http)
+  --connections N     keep-alive connections, a request at a time on each (50); at the SMPP door its window (100)
   --seconds S         length of a run (5)
   --messages N        most messages of a run
   --receipts          dlr-mask=31: the SMSC sends a receipt for each
@@ -53,11 +55,14 @@ export function readOptions(argv: string[]) {
   };
   if (values.rate !== undefined && values.full) throw new Misuse('--rate or --full, not both');
   if (!['on', 'off'].includes(values['access-log'])) throw new Misuse('--access-log takes on or off');
+  if (!isDoor(values.door)) throw new Misuse('--door takes http, smpp or both');
+  if (values.callbacks && values.door !== 'http') throw new Misuse('--callbacks are made for the HTTP door only');
   if (values.callbacks && !hasService('notifier')) throw new Misuse('--callbacks needs the service notifier');
   return {
     ...values,
     rate: number('rate'),
-    connections: number('connections') ?? 50,
+    door: values.door,
+    connections: number('connections'),
     seconds: number('seconds') ?? SECONDS,
     messages: number('messages'),
     window: number('window') ?? 100,
@@ -81,6 +86,7 @@ function parse(argv: string[]) {
         callbacks: flag,
         window: text,
         processes: text,
+        door: { type: 'string', default: 'http' },
         'access-log': { type: 'string', default: 'on' },
         'broker-pid': text,
         profile: text,
@@ -94,38 +100,50 @@ function parse(argv: string[]) {
   }
 }
 
+type Door = 'http' | 'smpp' | 'both';
+const isDoor = (name: string): name is Door => ['http', 'smpp', 'both'].includes(name);
+/** Requests under way at once, where --connections does not say. */
+const UNDER_WAY = { http: 50, smpp: 100 };
+
 /** Whether no single run was asked for. */
 export const isSeries = ({ rate, full }: Options) => rate === undefined && !full;
 
+const doorsOf = ({ door }: Options): Case['door'][] => (door === 'both' ? ['http', 'smpp'] : [door]);
+
+/** The window that the SMPP door must give its session; undefined: it stays closed. */
+export const smppWindowOf = (options: Options): number | undefined =>
+  doorsOf(options).includes('smpp') ? (options.connections ?? UNDER_WAY.smpp) : undefined;
+
 /** So that services run compiled code, as they do minutes after a start. Not part of any result. */
-export function warmUp({ connections, receipts, callbacks }: Options): Case {
-  return {
+export function warmUps(options: Options): Case[] {
+  return doorsOf(options).map((door) => ({
+    ...caseOf(options, door, undefined, options.receipts),
     title: 'warm-up',
-    rate: undefined,
-    connections,
     most: 20_000,
     seconds: 5,
-    receipts: receipts || callbacks,
-    callbacks,
-  };
+  }));
 }
 
 export function casesOf(options: Options): Case[] {
   const { rate, receipts, callbacks } = options;
-  if (!isSeries(options)) return [caseOf(options, rate, receipts)];
-  const cases = [200, 1_000, undefined].map((one) => caseOf(options, one, receipts));
-  return receipts || callbacks ? cases : [...cases, caseOf(options, undefined, true)];
+  const at = (speed: number | undefined, asked: boolean) =>
+    doorsOf(options).map((door) => caseOf(options, door, speed, asked));
+  if (!isSeries(options)) return at(rate, receipts);
+  // Between doors, what counts is what they carry.
+  const speeds = options.door === 'http' ? [200, 1_000, undefined] : [undefined];
+  const cases = speeds.flatMap((speed) => at(speed, receipts));
+  return receipts || callbacks ? cases : [...cases, ...at(undefined, true)];
 }
 
-function caseOf(
-  { connections, seconds, messages, callbacks }: Options,
-  rate: number | undefined,
-  receipts: boolean,
-): Case {
+function caseOf(options: Options, door: Case['door'], rate: number | undefined, receipts: boolean): Case {
+  const { seconds, messages, callbacks } = options;
+  const connections = options.connections ?? UNDER_WAY[door];
   const load = rate === undefined ? 'Full speed' : `${rate} messages a second`;
+  const way = door === 'http' ? `${connections} connections` : `one SMPP session with a window of ${connections}`;
   const extra = callbacks ? ', receipts and callbacks' : receipts ? ', receipts' : '';
   return {
-    title: `${load}, ${connections} connections${extra}`,
+    title: `${load}, ${way}${extra}`,
+    door,
     rate,
     connections,
     most: messages ?? (rate ?? FASTEST) * seconds,

@@ -21,7 +21,8 @@ const FIXED_CALLBACKS: Record<number, string> = {
 };
 
 /** Kannel's figures for the same case, or undefined where it was not measured. Receipts were measured with callbacks only. */
-export function kannelAt({ rate, connections, receipts }: Case): string | undefined {
+export function kannelAt({ door, rate, connections, receipts }: Case): string | undefined {
+  if (door !== 'http') return undefined;
   if (rate === undefined) return (receipts ? CALLBACKS : FULL)[connections];
   return (receipts ? FIXED_CALLBACKS : FIXED)[rate];
 }

@@ -1,15 +1,17 @@
 // One measured run: load on a system, until all that was accepted has arrived and nothing works on it any more.
 import { setTimeout as pause } from 'node:timers/promises';
+import { ACCEPTED, NUMBER } from './callers.ts';
 import type { GeneratorApi, Sent } from './generator.ts';
-import { NUMBER } from './generator.ts';
 import { machineUse, type Spread, spreadOf, useOf } from './measure.ts';
 import { now, type Rig } from './rig.ts';
 import type { Calls, SinkApi } from './sink.ts';
 import { type Arrivals, RECIPIENT_PREFIX, type SmscApi } from './smsc.ts';
-import type { System } from './system.ts';
+import { CLIENT, type System } from './system.ts';
 
 export type Case = {
   title: string;
+  /** At which door: HTTP with a request at a time per connection, or one SMPP session with so many submits under way. */
+  door: 'http' | 'smpp';
   /** Messages a second; undefined: full speed. */
   rate: number | undefined;
   connections: number;
@@ -42,6 +44,8 @@ export type Result = {
   /** Refused or unanswered, and at the SMSC all the same: allowed where only the confirm was lost. */
   uncertain: number;
   receipts: number | undefined;
+  /** Receipts that the client had on its SMPP session, and how many ms after its last answer the last one came. */
+  receiptsBack: { count: number; afterMs: number } | undefined;
   callbacks: { made: number; perSecond: number; lost: number; duplicated: number } | undefined;
   acceptedPerSecond: number;
   toSmscPerSecond: number;
@@ -59,7 +63,7 @@ export type Result = {
 /** `cpuUs`: per accepted message, what came after the load included. `busy`: cores' worth of CPU during the load. */
 export type Process = { name: string; part: 'system' | 'rig'; cpuUs: number; busy: number; residentMb: number };
 
-const TEXT = 'Your+one-time+password+is+482913.+It+is+valid+for+two+minutes.';
+const TEXT = 'Your one-time password is 482913. It is valid for two minutes.';
 const POLL_MS = 50;
 const NO_PROGRESS_MS = 10_000;
 const QUIET = { ms: 200, share: 0.1, within: 60_000 };
@@ -82,12 +86,16 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
   const machine = machineUse();
   const startedAt = now();
   const { hostname: host, port, pathname, search } = new URL(system.url);
-  const target = `${pathname}${search}&from=12345&to=${RECIPIENT_PREFIX}${NUMBER}&text=${TEXT}${wishes(what, rigs)}`;
-  const { connections, rate, most, seconds } = what;
+  const target = `${pathname}${search}&from=12345&to=${RECIPIENT_PREFIX}${NUMBER}&text=${TEXT.replaceAll(' ', '+')}${wishes(what, rigs)}`;
+  const { door, receipts, connections, rate, most, seconds } = what;
   const sent = await generator.ask('run', {
+    door,
     host,
-    port: Number(port),
+    port: door === 'smpp' ? system.smppPort : Number(port),
     target,
+    account: { systemId: CLIENT.name, password: CLIENT.password },
+    text: TEXT,
+    receipts,
     first,
     connections,
     rate,
@@ -97,7 +105,7 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
   const loadMs = now() - startedAt;
   const busy = meters.map((read) => read().cpuMs / loadMs);
   const elsewhere = machineUse();
-  const accepted = sent.status.reduce((sum, status) => sum + (status === 202 ? 1 : 0), 0);
+  const accepted = sent.status.reduce((sum, status) => sum + (status === ACCEPTED ? 1 : 0), 0);
   await arrived(what, accepted, rigs);
   const lastAnswer = latest(sent.answered);
   const quietAt = await quiet([...system.pids.values()]);
@@ -106,11 +114,15 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
     return { ...rest, cpuUs: (cpuMs * 1_000) / Math.max(1, accepted), busy: busy[i]! };
   });
   const [arrivals, calls] = await Promise.all([smsc.ask('end', undefined), sink.ask('end', undefined)]);
-  const { receipts } = await smsc.ask('progress', undefined);
+  const { receipts: taken } = await smsc.ask('progress', undefined);
   return {
     case: what,
     ...counted(sent, arrivals),
-    receipts: what.receipts ? receipts : undefined,
+    receipts: receipts ? taken : undefined,
+    receiptsBack:
+      receipts && door === 'smpp'
+        ? { count: sent.receipts.count, afterMs: Math.max(0, sent.receipts.lastAt - lastAnswer) }
+        : undefined,
     callbacks: what.callbacks ? calledBack(sent, calls) : undefined,
     settledAfter: quietAt === undefined ? undefined : Math.max(0, quietAt - lastAnswer),
     processes: processes.filter(({ name }) => name !== 'bench'),
@@ -176,7 +188,7 @@ function counted(sent: Sent, arrivals: Arrivals) {
     const times = arrivals.times[i]!;
     if (times > 1) duplicated += times - 1;
     if (times > 0) toSmsc.push(arrivals.at[i]! - sent.due[i]!);
-    if (status === 202) {
+    if (status === ACCEPTED) {
       accepted++;
       answer.push(sent.answered[i]! - sent.due[i]!);
       if (times === 0) lost++;
@@ -212,7 +224,7 @@ function calledBack(sent: Sent, { times, lastAt }: Calls): NonNullable<Result['c
   let [made, lost, duplicated] = [0, 0, 0];
   for (const [i, status] of sent.status.entries()) {
     made += times[i]!;
-    if (status === 202) lost += Math.max(0, CALLBACKS_EACH - times[i]!);
+    if (status === ACCEPTED) lost += Math.max(0, CALLBACKS_EACH - times[i]!);
     duplicated += Math.max(0, times[i]! - CALLBACKS_EACH);
   }
   return { made, perSecond: perSecond(made, sent, lastAt), lost, duplicated };

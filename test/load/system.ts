@@ -9,7 +9,7 @@ import { declareTopology } from '#shared/bus/declared.ts';
 import { brokerName } from '#shared/bus/line.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { egressQueue, LANES, topology } from '#shared/topology.ts';
+import { deliverQueue, egressQueue, LANES, topology } from '#shared/topology.ts';
 import { startPrivateNode } from '../../deploy/broker/node.ts';
 import { listenerOf } from './measure.ts';
 import { ACCOUNT } from './smsc.ts';
@@ -19,6 +19,8 @@ export type System = {
   start(): Promise<void>;
   /** Kannel's sendsms with user and password; further parameters are appended. */
   readonly url: string;
+  /** The SMPP door, where the configuration opens it. */
+  readonly smppPort: number;
   /** Its processes by name. */
   readonly pids: ReadonlyMap<string, number>;
   /** Ends all of it and removes what it wrote, also when `start` failed or is still under way. */
@@ -32,6 +34,8 @@ export type SystemOptions = {
   brokerPid: number | undefined;
   smscPort: number;
   window: number;
+  /** The SMPP door is open, to one session with so many submits under way. */
+  smppWindow: number | undefined;
   /** Services by process. */
   processes: readonly (readonly string[])[];
   accessLog: boolean;
@@ -45,7 +49,7 @@ export type SystemOptions = {
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOST = join(ROOT, 'deploy/host.ts');
 const PROVIDER = 'bench';
-const CLIENT = { name: 'bench', password: 'bench' };
+export const CLIENT = { name: 'bench', password: 'bench' };
 const STOP_WITHIN_MS = 15_000;
 
 const entryOf = (service: string) => join(ROOT, 'services', service, 'main.ts');
@@ -65,6 +69,7 @@ export function hermod(options: SystemOptions): System {
   let starting: Promise<void> | undefined;
   let stopping = false;
   let url = '';
+  let smppPort = 0;
 
   async function start(): Promise<void> {
     // In the project, so that broker and ledger write to the disk that an installation would use: /tmp may be memory.
@@ -73,9 +78,10 @@ export function hermod(options: SystemOptions): System {
     stops.push(async () => rmSync(dir, { recursive: true, force: true }));
     const broker = await startBroker(dir, options);
     stops.push(broker.stop);
-    await prepareBroker(broker.url);
+    await prepareBroker(broker.url, options);
     const port = await freePort();
-    writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, options));
+    smppPort = await freePort();
+    writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, smppPort, options));
     for (const services of options.processes) {
       if (stopping) return;
       const { child, ready } = startProcess(services, dir, broker.url, options);
@@ -90,6 +96,9 @@ export function hermod(options: SystemOptions): System {
   return {
     get url() {
       return url;
+    },
+    get smppPort() {
+      return smppPort;
     },
     pids,
     start() {
@@ -120,11 +129,13 @@ async function startBroker(dir: string, { amqpUrl, brokerPid, say }: SystemOptio
   return { url: node.url, pid: node.pid, stop };
 }
 
-async function configuration(port: number, { smscPort, window, callbacks }: SystemOptions): Promise<string> {
+async function configuration(port: number, smppPort: number, options: SystemOptions): Promise<string> {
+  const { smscPort, window, smppWindow, callbacks } = options;
+  const smpp = smppWindow === undefined ? '' : `, smpp: { window: ${smppWindow} }`;
   return `listen:
   http: { port: ${port} }
-clients:
-  ${CLIENT.name}: { password: '${await hashPassword(CLIENT.password)}', sender: '12345' }
+${smppWindow === undefined ? '' : `  smpp: { port: ${smppPort} }\n`}clients:
+  ${CLIENT.name}: { password: '${await hashPassword(CLIENT.password)}', sender: '12345'${smpp} }
 providers:
   ${PROVIDER}: { bearer: smpp, host: 127.0.0.1, port: ${smscPort}, systemId: ${ACCOUNT.systemId}, password: ${ACCOUNT.password}, window: ${window} }
 routes:
@@ -186,8 +197,8 @@ async function freePort(): Promise<number> {
 }
 
 /** Declares the topology. Another gateway's broker is left alone: it would send the bench's messages, and we its. */
-async function prepareBroker(amqpUrl: string): Promise<void> {
-  const wanted = topology([PROVIDER]);
+async function prepareBroker(amqpUrl: string, { smppWindow }: SystemOptions): Promise<void> {
+  const wanted = topology([PROVIDER], smppWindow === undefined ? [] : [CLIENT.name]);
   await declareTopology(amqpUrl, wanted);
   await withChannel(amqpUrl, async (channel) => {
     for (const { name } of wanted.queues) {
@@ -199,10 +210,11 @@ async function prepareBroker(amqpUrl: string): Promise<void> {
   });
 }
 
-/** Takes away the queues of the bench's provider; all others belong to every installation. */
+/** Takes away the queues of the bench's provider and client; all others belong to every installation. */
 async function tidyBroker(amqpUrl: string): Promise<void> {
   await withChannel(amqpUrl, async (channel) => {
     for (const lane of LANES) await channel.deleteQueue(egressQueue(PROVIDER, lane));
+    await channel.deleteQueue(deliverQueue(CLIENT.name));
   });
 }
 

@@ -36,7 +36,11 @@ export function resultTable(result: Result): string {
   return [
     what.title,
     row('', 'messages', 'per s', 'lost', 'duplicated'),
-    row('accepted (202)', count(result.accepted), count(result.acceptedPerSecond)),
+    row(
+      what.door === 'http' ? 'accepted (202)' : 'accepted (submit_sm_resp)',
+      count(result.accepted),
+      count(result.acceptedPerSecond),
+    ),
     row(
       'to the SMSC',
       count(result.delivered),
@@ -45,11 +49,12 @@ export function resultTable(result: Result): string {
       count(result.duplicated),
     ),
     ...(result.receipts === undefined ? [] : [row('receipts taken', count(result.receipts))]),
+    ...receiptsBackRows(result),
     ...callbackRows(result),
     ...oddRows(result),
     row('latency in ms', 'p50', 'p95', 'p99', 'max'),
     spreadRow('request → SMSC', result.toSmsc),
-    spreadRow('request → 202', result.answer),
+    spreadRow('request → answer', result.answer),
     ...(what.rate === undefined ? [] : [spreadRow('(generator behind schedule)', late)]),
     row('process', 'CPU µs/msg', 'of a core', 'resident MB'),
     ...result.processes.map(processRow),
@@ -76,6 +81,12 @@ function totalRow(processes: readonly Process[]): string {
     percent(sum((process) => process.busy)),
     sum((process) => process.residentMb).toFixed(0),
   );
+}
+
+function receiptsBackRows({ receiptsBack }: Result): string[] {
+  if (!receiptsBack) return [];
+  const { count: back, afterMs } = receiptsBack;
+  return [`${row('receipts at the client', count(back))}   the last ${ms(afterMs)} ms after the last answer`];
 }
 
 function callbackRows({ callbacks }: Result): string[] {
