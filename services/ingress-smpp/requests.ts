@@ -2,13 +2,13 @@
 import type { PDU } from 'smpp';
 import type { Bus } from '#shared/bus/bus.ts';
 import { prepare, refuse, submit } from '#shared/doors/accept.ts';
+import { Excess } from '#shared/doors/admission.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { SMPP_SCHEME } from '#shared/messages/callback.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
 import { fromClient, toClient } from './ids.ts';
-import { Rate } from './rate.ts';
 import type { Answer } from './session.ts';
 import { type Refusal, readSubmit, refusal } from './submit.ts';
 import { absoluteTime } from './times.ts';
@@ -25,6 +25,8 @@ const STATES: Record<string, number> = {
   rejected: 8,
 };
 const ENROUTE = 1;
+/** The command_status for each reason of NotPrepared. */
+const NOT_PREPARED = { limit: 'RINVMSGLEN', sender: 'RINVSRCADR', number: 'RINVDSTADR' } as const;
 
 type Found = { state: string; stateAt: number; final: boolean } | null;
 
@@ -33,38 +35,32 @@ export type Asker = Verified & { address: string };
 export type Requests = (asker: Asker, pdu: PDU) => Answer | Promise<Answer>;
 
 export function openRequests(bus: Bus, log: Log): Requests {
-  const rates = new Map<string, Rate>();
-
   const no = ({ name, address }: Asker, { status, reason, detail }: Refusal): Answer => {
     refuse('smpp', reason, address, name, { detail });
     return { status };
   };
-
-  function mayGo({ name, client }: Asker, count: number): boolean {
-    const { rate } = client.smpp;
-    if (rate === undefined) return true;
-    const now = performance.now();
-    const bucket = rates.get(name) ?? new Rate(rate, now);
-    rates.set(name, bucket);
-    return bucket.take(count, now);
-  }
 
   function submitted(asker: Asker, pdu: PDU): Answer | Promise<Answer> {
     const now = Date.now();
     const { client, address } = asker;
     const request = readSubmit(pdu, client, address, now);
     if ('status' in request) return no(asker, request);
-    if (!mayGo(asker, request.recipients.length))
-      return no(asker, refusal('RTHROTTLED', 'rate', 'more messages a second than the client may send'));
     const messages = prepare(request, asker, now);
-    if (!Array.isArray(messages)) return no(asker, refusal('RINVMSGLEN', 'limit', messages.refused));
+    if (!Array.isArray(messages))
+      return no(asker, refusal(NOT_PREPARED[messages.reason], messages.reason, messages.refused));
     const { id, dlrMask } = messages[0]!;
     // One answer names one id: receipts of all recipients of a submit_multi are told by it.
     if (dlrMask) for (const message of messages) message.dlrUrl = SMPP_SCHEME + id;
     const none = pdu.command === 'submit_multi' ? { unsuccess_sme: [] } : {};
-    return submit(bus, messages, address, log).then(
+    return submit(bus, messages, client, address, log).then(
       () => ({ status: STATUS.ROK!, fields: { message_id: toClient(id, client.smpp.messageIds), ...none } }),
-      (error) => no(asker, refusal('RMSGQFUL', 'broker', reasonOf(error))),
+      (error) =>
+        no(
+          asker,
+          error instanceof Excess
+            ? refusal('RTHROTTLED', error.reason, error.message)
+            : refusal('RMSGQFUL', 'broker', reasonOf(error)),
+        ),
     );
   }
 

@@ -74,7 +74,10 @@ export function readSubmit(pdu: PDU, client: Client, address: string, now: numbe
 /** TON 1 is the `+` of the other doors. An alphanumeric sender is known by its characters, whatever its TON says. */
 function readSource({ source_addr_ton, source_addr }: Fields, client: Client): string | Refusal {
   const isNumber = /^\d+$/.test(source_addr);
-  const from = source_addr_ton === TON_INTERNATIONAL && isNumber ? `+${source_addr}` : source_addr || client.sender;
+  const from =
+    source_addr_ton === TON_INTERNATIONAL && isNumber
+      ? `+${source_addr}`
+      : source_addr || client.sender || client.forcedSender;
   if (!from) return refusal('RINVSRCADR', 'from', 'no sender, and the client has none');
   if (from.length > MOST.address || !/^[ -~]+$/.test(from))
     return refusal('RINVSRCADR', 'from', `a sender has at most ${MOST.address} printable characters`);

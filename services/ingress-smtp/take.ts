@@ -1,7 +1,8 @@
 // From a mail that arrived to messages on the bus: all of them or none, and one answer.
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config, MailRule } from '#shared/config/schema.ts';
-import { prepare, submit } from '#shared/doors/accept.ts';
+import { type NotPrepared, prepare, submit } from '#shared/doors/accept.ts';
+import { Excess } from '#shared/doors/admission.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { rememberRefusal } from '#shared/doors/refusals.ts';
 import type { Sms } from '#shared/messages/sms.ts';
@@ -33,7 +34,7 @@ export async function take(arrived: Arrived, means: Means): Promise<string> {
   const messages = messagesOf(verdict, arrived.address, means.clients);
   if (!Array.isArray(messages)) {
     const { rule, fields } = verdict;
-    throw new Refused(550, '5.7.1', `${rule.name}: ${messages.refused}`, 'limit', Object.keys(fields));
+    throw new Refused(550, '5.7.1', `${rule.name}: ${messages.refused}`, messages.reason, Object.keys(fields));
   }
   return mail.messageId
     ? once(messages, mail.messageId, arrived.address, means)
@@ -65,11 +66,7 @@ function firstThatTakes({ rules, envelope }: Arrived, mail: Mail, { clients }: M
 }
 
 /** The messages of a mail that a rule takes, or which of the client's limits it passes. */
-export function messagesOf(
-  { rule, parts }: Taking,
-  address: string,
-  clients: Config['clients'],
-): Sms[] | { refused: string } {
+export function messagesOf({ rule, parts }: Taking, address: string, clients: Config['clients']): Sms[] | NotPrepared {
   const client = clients[rule.client]!;
   const verified: Verified = { name: rule.client, client: { ...client, validity: rule.validity ?? client.validity } };
   const from = rule.sender ?? client.sender!;
@@ -81,14 +78,17 @@ export function messagesOf(
     messages.push(...prepared);
   }
   return messages.length > client.maxRecipients
-    ? { refused: `more than ${client.maxRecipients} recipients` }
+    ? { refused: `more than ${client.maxRecipients} recipients`, reason: 'limit' }
     : messages;
 }
 
-async function all(messages: readonly Sms[], address: string, { bus, log }: Means): Promise<string> {
+async function all(messages: readonly Sms[], address: string, { bus, log, clients }: Means): Promise<string> {
   try {
-    await submit(bus, messages, address, log);
-  } catch {
+    await submit(bus, messages, clients[messages[0]!.client]!, address, log);
+  } catch (error) {
+    // A text that the number has had needs no other try.
+    if (error instanceof Excess && error.reason === 'repeat') throw new Refused(550, '5.7.1', error.message, 'repeat');
+    if (error instanceof Excess) throw new Refused(451, '4.7.1', error.message, error.reason);
     throw new Refused(451, '4.3.0', 'the gateway cannot take it now, try again', 'broker');
   }
   const more = messages.length > 1 ? ` and ${messages.length - 1} more` : '';

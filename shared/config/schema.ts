@@ -1,6 +1,7 @@
 // The one schema of the configuration file. Checked at start; exported as JSON Schema for editors (`hermod check --schema`).
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
+import { clientAdmission } from './admission.ts';
 import { pushProvider } from './bearers/push.ts';
 import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
@@ -46,6 +47,7 @@ const client = z.strictObject({
     .string()
     .regex(/^[A-Z]{2}$/, 'two capital letters, such as DE')
     .optional(),
+  ...clientAdmission,
   /** How this client's callbacks are made. */
   callbacks: clientCallbacks(network).optional(),
   /** Its sessions at the SMPP door. */

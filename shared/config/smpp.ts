@@ -1,6 +1,6 @@
 // The configuration of the SMPP door: where it listens, and what the sessions of a client may do.
 import { z } from 'zod';
-import { duration, rate } from './units.ts';
+import { duration } from './units.ts';
 
 export const smppListener = z.strictObject({
   host: z.string().default('127.0.0.1'),
@@ -20,8 +20,6 @@ export const clientSmpp = z.strictObject({
   window: z.int().min(1).max(1_000).default(100),
   /** Receipts on a session that the client has not answered yet. */
   receiptWindow: z.int().min(1).max(1_000).default(10),
-  /** Most messages a second over all its sessions; what is more is refused with ESME_RTHROTTLED. */
-  rate: rate.optional(),
   /** How message ids are written: `uuid` as everywhere else, the same number in `decimal`, or in `hex` without dashes. */
   messageIds: z.enum(['uuid', 'decimal', 'hex']).default('uuid'),
 });

@@ -1,6 +1,7 @@
 // From a request that a door understood to messages on the bus: the same rules for every door.
 import type { Bus } from '../bus/bus.ts';
 import { ConfirmLost } from '../bus/publish.ts';
+import type { Client } from '../config/schema.ts';
 import { VERSION } from '../messages/envelope.ts';
 import { newId } from '../messages/id.ts';
 import type { Sms } from '../messages/sms.ts';
@@ -12,7 +13,9 @@ import { metrics } from '../telemetry/metrics.ts';
 import { traceAccepted, traceAccepting } from '../telemetry/spans.ts';
 import { traceOf, traceparentOf } from '../telemetry/trace.ts';
 import { type Lane, toSubmit } from '../topology.ts';
+import { admit } from './admission.ts';
 import type { Verified } from './credentials.ts';
+import { type NotPermitted, notPermitted, permittedSender } from './permits.ts';
 import { rememberRefusal } from './refusals.ts';
 
 /** A door answers within 2 s, whatever the broker does. */
@@ -43,20 +46,28 @@ export type Request = {
   traceparent?: unknown;
 };
 
+/** Why a request cannot be taken. `reason` is from a closed set of words, `refused` says more in words of this program. */
+export type NotPrepared = NotPermitted | { refused: string; reason: 'limit' };
+
 /** The messages of a request, one per recipient, or why it cannot be taken. */
-export function prepare(request: Request, { name, client }: Verified, now: number): Sms[] | { refused: string } {
+export function prepare(request: Request, { name, client }: Verified, now: number): Sms[] | NotPrepared {
   if (request.recipients.length > client.maxRecipients)
-    return { refused: `more than ${client.maxRecipients} recipients` };
+    return { refused: `more than ${client.maxRecipients} recipients`, reason: 'limit' };
+  const from = permittedSender(request.from, client);
+  if (typeof from !== 'string') return from;
+  const forbidden = notPermitted(request.recipients, client);
+  if (forbidden) return forbidden;
   const encoding = request.encoding ?? encodingOf(request.text);
   let segments: number;
   try {
     segments = request.udh === undefined ? countSegments(request.text, encoding).segments : 1;
   } catch (error) {
-    return { refused: reasonOf(error) };
+    return { refused: reasonOf(error), reason: 'limit' };
   }
   if (segments > client.maxSegments)
-    return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed` };
-  const { door, address, from, text, udh, messageClass, notBefore, dlrMask, dlrUrl, priority, smsc } = request;
+    return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed`, reason: 'limit' };
+  const { door, address, text, udh, messageClass, notBefore, dlrMask, dlrUrl, priority } = request;
+  const smsc = client.forcedSmsc ?? request.smsc;
   const { user, realm, tags } = request;
   const shared = {
     v: VERSION.sms,
@@ -91,9 +102,20 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
   });
 }
 
-/** Resolves when all messages are on their quorum queues. Rejects with NotTaken or ConfirmLost within 2 s. */
-export async function submit(bus: Bus, messages: readonly Sms[], address: string, log: Log): Promise<void> {
+/**
+ * Counts the messages against their client's limits and resolves when all of them are on their quorum queues. Rejects
+ * with Excess, NotTaken or ConfirmLost within 2 s.
+ */
+export async function submit(
+  bus: Bus,
+  messages: readonly Sms[],
+  limits: Client,
+  address: string,
+  log: Log,
+): Promise<void> {
   const { door, client, lane } = messages[0]!;
+  const counting = admit(messages, limits);
+  const admitted = counting && (await counting);
   try {
     await bus.publish(toSubmit(lane), messages, { withinMs: CONFIRM_WITHIN_MS });
   } catch (error) {
@@ -101,6 +123,8 @@ export async function submit(bus: Bus, messages: readonly Sms[], address: string
     if (error instanceof ConfirmLost) {
       metrics.confirmLost.inc({ door }, messages.length);
       log.warn({ ids: messages.map(({ id }) => id), client, reason: error.message }, 'refused, but it may go out once');
+    } else {
+      admitted?.giveBack();
     }
     throw error;
   }

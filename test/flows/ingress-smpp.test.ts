@@ -89,7 +89,7 @@ beforeAll(async () => {
         hashed: { password, sender: '1' },
         elsewhere: { password: 'foobar', networks: ['10.0.0.0/8'] },
         few: { password: 'foobar', sender: '1', smpp: { binds: 2 } },
-        slow: { password: 'foobar', sender: '1', smpp: { rate: '5/s' } },
+        slow: { password: 'foobar', sender: '1', rate: '5/s' },
         decimal: { password: 'foobar', sender: '1', smpp: { messageIds: 'decimal', receiptWindow: 2 } },
       },
       callbacks: { retries: ['200ms'] },

@@ -169,7 +169,7 @@ describe('visulox-sms', () => {
     expect(ran).toMatchObject({ exit: 0, stderr: '' });
     for (const secret of [SECRET, '123 456', '7700']) expect(ran.argv).not.toContain(secret);
     const pdu = await arrived();
-    expect(pdu).toMatchObject({ source: { addr: 'VISULOX RA 2FA PIN' }, dest: { addr: '447700900123' } });
+    expect(pdu).toMatchObject({ source: { addr: 'VISULOX RA' }, dest: { addr: '447700900123' } });
     expect(pdu.registeredDelivery & 1).toBe(1);
     expect(pdu.dataCoding).toBe(0);
     expect(pdu.shortMessage.toString('latin1')).toBe(TEXT.replace('ü€', '\x7e\x1be'));

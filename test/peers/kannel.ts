@@ -1,17 +1,16 @@
 // A real Kannel, as a client of the gateway: bearerbox with one SMPP link, and smsbox with its sendsms door, as two
 // private processes with their configuration and logs in a folder of the test. Where Kannel is missing it is installed
 // from Debian, and its own service is not started.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
+import { requireDebian } from './debian.ts';
 
 const [BEARERBOX, SMSBOX] = ['/usr/sbin/bearerbox', '/usr/sbin/smsbox'];
-const POLICY = '/usr/sbin/policy-rc.d';
-const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' };
 
 export type Kannel = {
   /** GET /cgi-bin/sendsms: its status and body. Strings travel in UTF-8. */
@@ -21,32 +20,9 @@ export type Kannel = {
   stop(): Promise<void>;
 };
 
-/** With a policy file that forbids starting services, unless the host has one; it goes again whatever happens. */
-const INSTALL = `
-if [ ! -e ${POLICY} ]; then
-  trap 'rm -f ${POLICY}' EXIT
-  printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}
-fi
-install() { apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends install kannel; }
-install || { apt-get update && install; }
-status=$?
-update-rc.d kannel disable
-exit $status
-`;
-
-function requireKannel(): void {
-  if (existsSync(BEARERBOX) && existsSync(SMSBOX)) return;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
-    throw new Error('there is no Kannel here: install the package kannel, or run this test as root on Debian');
-  }
-  const { status, stderr } = spawnSync('/bin/sh', ['-c', INSTALL], { env: ENV, encoding: 'utf8', stdio: 'pipe' });
-  if (status === 0 && existsSync(BEARERBOX)) return;
-  throw new Error(`Kannel is missing and cannot be installed: ${stderr.trim().split('\n').at(-1)}`);
-}
-
 /** Its link is up when this resolves. `smpp`: lines of the group `smsc = smpp` beside host, port, name and password. */
 export async function startKannel(port: number, who: { name: string; password: string }, smpp = ''): Promise<Kannel> {
-  requireKannel();
+  requireDebian('kannel', SMSBOX, 'kannel');
   const dir = mkdtempSync(join(tmpdir(), 'hermod-kannel-'));
   const [admin, boxes, sendsms] = [await freePort(), await freePort(), await freePort()];
   const file = join(dir, 'kannel.conf');

@@ -1,12 +1,14 @@
 // Kannel's sendsms as a door: who calls, what the request becomes, and the answer that Kannel would give.
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prepare, refuse, submit } from '#shared/doors/accept.ts';
+import { Excess } from '#shared/doors/admission.ts';
 import type { Means, Mount } from '../mounted.ts';
 import { parseQuery } from '../query.ts';
 import {
   ACCEPTED,
   addHeaders,
   NOT_ROUTABLE,
+  notPrepared,
   passwordOf,
   type Refusal,
   readSendsms,
@@ -18,7 +20,11 @@ import {
 export const kannel: Mount = (app, means) => {
   app.get('/cgi-bin/sendsms', async (request, reply) => {
     const answered = await sendsms(request, means);
-    if (!Array.isArray(answered)) return answer(reply, answered.status, answered.body);
+    if (!Array.isArray(answered)) {
+      const { status, body, retryAfterS } = answered;
+      if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
+      return answer(reply, status, body);
+    }
     reply.header('x-message-id', answered.join(','));
     return answer(reply, 202, ACCEPTED);
   });
@@ -44,11 +50,12 @@ async function sendsms(request: FastifyRequest, { config, credentials, bus, log 
   if ('status' in read) return no(read);
   if (read.smsc !== undefined && !config.providers[read.smsc]) return no(NOT_ROUTABLE);
   const messages = prepare({ ...read, traceparent: request.headers.traceparent }, verified, now);
-  if (!Array.isArray(messages)) return no({ status: 400, body: `${messages.refused}, rejected`, reason: 'limit' });
+  if (!Array.isArray(messages)) return no(notPrepared(messages));
   try {
-    await submit(bus, messages, address, log);
-  } catch {
-    return no(TEMPORARY);
+    await submit(bus, messages, verified.client, address, log);
+  } catch (error) {
+    if (!(error instanceof Excess)) return no(TEMPORARY);
+    return no({ ...TEMPORARY, reason: error.reason, retryAfterS: error.retryAfterS });
   }
   return messages.map(({ id }) => id);
 }

@@ -1,18 +1,28 @@
 // Kannel's sendsms dialect: from query parameters to a request, or to Kannel's own refusal. Statuses and bodies are those
 // recorded from Kannel 1.4.5; where ours differ on purpose, the comment says so.
-import type { Request } from '#shared/doors/accept.ts';
+import type { NotPrepared, Request } from '#shared/doors/accept.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { decodeText } from '#shared/sms/charset.ts';
 import { parseRecipients } from '#shared/sms/number.ts';
 import type { Query } from '../query.ts';
 
-export type Refusal = { status: number; body: string; reason: string };
+/** `retryAfterS`: whole seconds. */
+export type Refusal = { status: number; body: string; reason: string; retryAfterS?: number };
 
 export const ACCEPTED = '0: Accepted for delivery';
 export const UNAUTHORISED: Refusal = { status: 403, body: 'Authorization failed for sendsms', reason: 'authorization' };
 export const TEMPORARY: Refusal = { status: 503, body: 'Temporal failure, try again later.', reason: 'broker' };
 export const UNKNOWN_PATH: Refusal = { status: 404, body: 'Unknown request.', reason: 'path' };
 export const NOT_ROUTABLE: Refusal = { status: 403, body: 'Not routable. Do not try again.', reason: 'route' };
+
+const DENIED: Refusal = {
+  status: 400,
+  body: 'Number(s) has/have been denied by white- and/or black-lists.',
+  reason: 'number',
+};
+
+export const notPrepared = ({ refused, reason }: NotPrepared): Refusal =>
+  reason === 'number' ? DENIED : { status: 400, body: `${refused}, rejected`, reason };
 
 const bad = (body: string, reason: string): Refusal => ({ status: 400, body, reason });
 const misformed = (field: string) => bad(`${field} field misformed, rejected`, field.toLowerCase());
@@ -36,8 +46,8 @@ export function readSendsms(query: Query, { client }: Verified, address: string,
   if (to === undefined) return bad('Missing receiver number, rejected', 'to');
   if (to.trim() === '') return bad('Empty receiver number not allowed, rejected', 'to');
   const parsed = parseRecipients(to, client.country ? { defaultCountry: client.country } : {});
-  if (!parsed.ok) return bad('Number(s) has/have been denied by white- and/or black-lists.', 'number');
-  const from = query.get('from') || client.sender;
+  if (!parsed.ok) return DENIED;
+  const from = query.get('from') || client.sender || client.forcedSender;
   if (!from) return bad('Sender missing and no global set, rejected', 'from');
   if (from.length > MOST_SENDER || !/^[ -~]+$/.test(from))
     return bad(`Sender of at most ${MOST_SENDER} printable characters expected, rejected`, 'from');

@@ -1,11 +1,10 @@
-// A callback as the deliver_sm that tells it, and the limits on what a client submits.
-import { describe, expect, test } from 'vitest';
+// A callback as the deliver_sm that tells it.
+import { expect, test } from 'vitest';
 import type { Callback } from '#shared/messages/callback.ts';
 import { newId } from '#shared/messages/id.ts';
 import { newPdu } from '#shared/smpp/library.ts';
 import { parseReceipt } from '#shared/sms/receipt.ts';
 import { toClient } from '../../../services/ingress-smpp/ids.ts';
-import { Rate } from '../../../services/ingress-smpp/rate.ts';
 import { receiptFields } from '../../../services/ingress-smpp/receipts.ts';
 
 const NOW = Date.UTC(2026, 10, 22, 12, 34, 56);
@@ -71,27 +70,4 @@ test('the longest one is a deliver_sm that can be written', () => {
     expect((fields.short_message as Buffer).length).toBeLessThan(255);
     expect(newPdu('deliver_sm', fields).toBuffer().length).toBeLessThan(400);
   }
-});
-
-describe('rate', () => {
-  test('a second of it at once, then as it comes', () => {
-    const rate = new Rate(10, 0);
-    const take = (now: number) => Array.from({ length: 20 }, () => rate.take(1, now)).filter(Boolean).length;
-    expect(take(0)).toBe(10);
-    expect(take(50)).toBe(0);
-    expect(take(500)).toBe(5);
-    expect(take(100_000)).toBe(10);
-  });
-
-  test('slower than one a second', () => {
-    const rate = new Rate(0.5, 0);
-    expect([0, 1_000, 1_900, 2_000].map((now) => rate.take(1, now))).toEqual([true, false, false, true]);
-  });
-
-  test('many recipients at once are paid for by who comes next', () => {
-    const rate = new Rate(10, 0);
-    expect(rate.take(30, 0)).toBe(true);
-    expect(rate.take(1, 2_000)).toBe(false);
-    expect(rate.take(1, 2_200)).toBe(true);
-  });
 });
