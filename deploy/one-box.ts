@@ -124,7 +124,7 @@ async function start(): Promise<void> {
 
 /** Doors that the configuration does not open are not started. */
 function isWanted(name: string, { listen }: Loaded['config']): boolean {
-  if (name === 'ingress-smtp') return listen.smtp !== undefined;
+  if (name === 'ingress-smtp') return listen.smtp !== undefined || listen.smtps !== undefined;
   if (name === 'ingress-smpp') return listen.smpp !== undefined;
   return true;
 }

@@ -5,7 +5,9 @@ import { loadConfig } from '#shared/config/load.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { countSegments } from '#shared/sms/segments.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
+import { allRules } from '../../services/ingress-smtp/built-in.ts';
 import { type Mail, readMail } from '../../services/ingress-smtp/mail.ts';
+import { allowsSender } from '../../services/ingress-smtp/rights.ts';
 import { judge, type Verdict } from '../../services/ingress-smtp/rules.ts';
 import { messagesOf } from '../../services/ingress-smtp/take.ts';
 import { Fault } from './fault.ts';
@@ -36,10 +38,15 @@ async function tryRules(file: string, options: RuleOptions): Promise<void> {
     throw new Fault(`${file}: the mail cannot be read: ${reasonOf(error)}`);
   });
   const envelope = { from: options.from ?? mail.from, recipients: options.to ?? mail.to };
-  const { rules } = config.mail;
-  if (rules.length === 0) throw new Fault('the configuration has no mail rules: add some under mail.rules');
+  const rules = allRules(config).filter(({ client }) => allowsSender(config.clients[client]!, envelope.from));
+  if (rules.length === 0) {
+    throw new Fault('no mail rule is for this sender: see mail.rules, and the mail.senders of the clients');
+  }
   if (envelope.recipients.length === 0) throw new Fault(`${file} names no recipient: give one with --to`);
-  const verdicts = rules.map((rule) => judge(rule, envelope, mail, (client) => config.clients[client]?.country));
+  // There are two built-in ones for each client: only those that take the mail are worth a line.
+  const verdicts = rules
+    .map((rule) => judge(rule, envelope, mail, (client) => config.clients[client]?.country))
+    .filter(({ rule, takes }) => takes || config.mail.rules.includes(rule));
   if (options.json)
     return sayJson({ ...envelope, subject: mail.subject, rules: verdicts.map((one) => asJson(one, config.clients)) });
   sayMail(mail, envelope);
@@ -90,10 +97,10 @@ function outcomeOf(verdict: Verdict, clients: Config['clients']): { messages: Me
   if (!verdict.takes) return { reason: verdict.reason };
   const prepared = messagesOf(verdict, '', clients);
   if (!Array.isArray(prepared)) return { reason: prepared.refused };
+  // Those with the same text are one line.
+  const byText = Map.groupBy(prepared, ({ text }) => text);
   return {
-    messages: verdict.parts.map(({ recipients, text }) => {
-      return { to: recipients.map(({ e164 }) => e164), text, ...countSegments(text) };
-    }),
+    messages: Array.from(byText, ([text, all]) => ({ to: all.map(({ to }) => to), text, ...countSegments(text) })),
   };
 }
 

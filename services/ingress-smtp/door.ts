@@ -1,4 +1,5 @@
-// The SMTP side of the mail door: who may connect, log in, and name which recipients; limits on everything.
+// The SMTP side of the mail door, one listener of it: who may connect, log in, and name which recipients; limits on
+// everything.
 import {
   SMTPServer,
   type SMTPServerAuthentication,
@@ -6,11 +7,12 @@ import {
   type SMTPServerSession,
 } from 'smtp-server';
 import type { Config, MailRule } from '#shared/config/schema.ts';
+import type { SmtpListener } from '#shared/config/smtp.ts';
 import { refuse } from '#shared/doors/accept.ts';
 import { type Credentials, openCredentials, type Verified } from '#shared/doors/credentials.ts';
-import { networksOf } from '#shared/doors/networks.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { Refused } from './refused.ts';
+import { allowsSender, openRights, type Rights } from './rights.ts';
 import { recipientFault } from './rules.ts';
 import { Sessions } from './sessions.ts';
 import type { Arrived } from './take.ts';
@@ -27,9 +29,12 @@ const LIMITS = {
 /** smtp-server has these for play or for proxies. */
 const NEVER = ['WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
-export type Listener = NonNullable<Config['listen']['smtp']>;
+export type Listener = Omit<SmtpListener, 'tls'> & {
+  /** Begins with TLS, or offers it with STARTTLS, or has none. */
+  mode: 'tls' | 'starttls' | 'clear';
+};
 export type DoorOptions = {
-  config: Pick<Config, 'clients' | 'mail'>;
+  config: Pick<Config, 'clients' | 'mail' | 'callbacks'>;
   listener: Listener;
   tls: { cert: string; key: string } | undefined;
   log: Log;
@@ -44,7 +49,7 @@ type Done = (error?: Error | null) => void;
 export class MailDoor {
   readonly #options: DoorOptions;
   readonly #credentials: Credentials;
-  readonly #rules: { rule: MailRule; within: (address: string) => boolean }[];
+  readonly #rights: Rights;
   readonly #server: SMTPServer;
   readonly #sweeper: NodeJS.Timeout;
   readonly #sessions = new Sessions();
@@ -53,22 +58,20 @@ export class MailDoor {
     const { config, listener, tls } = options;
     this.#options = options;
     this.#credentials = openCredentials(config.clients);
-    this.#rules = config.mail.rules.map((rule) => {
-      const inNetworks = rule.networks ? networksOf(rule.networks) : () => false;
-      const client = { name: rule.client, client: config.clients[rule.client]! };
-      return { rule, within: (address) => inNetworks(address) && this.#credentials.allows(client, address) };
-    });
+    this.#rights = openRights(config, this.#credentials);
     this.#server = new SMTPServer({
       ...(listener.name ? { name: listener.name } : {}),
       ...tls,
       banner: 'Hermod',
-      secure: listener.tls?.implicit ?? false,
+      secure: listener.mode === 'tls',
       logger: false,
       authOptional: true,
       allowInsecureAuth: listener.auth === 'clear',
       authMethods: ['PLAIN', 'LOGIN'],
       disabledCommands: [...NEVER, 'AUTH', 'STARTTLS'],
       disableReverseLookup: true,
+      // Who asks for news of its mail (RFC 3461) gets some only where there is a way to send it.
+      hideDSN: config.callbacks.mail === undefined,
       size: listener.maxSize,
       rejectOversized: true,
       maxClients: listener.maxConnections,
@@ -83,7 +86,7 @@ export class MailDoor {
           (user) => done(null, { user }),
           (error) => done(this.#refusal(session, error)),
         ),
-      onMailFrom: (_from, session, done) => this.#answer(session, done, () => this.#mailFrom(session)),
+      onMailFrom: ({ address }, session, done) => this.#answer(session, done, () => this.#mailFrom(session, address)),
       onRcptTo: ({ address }, session, done) => this.#answer(session, done, () => this.#recipient(session, address)),
       onData: (stream, session, done) =>
         this.#data(stream, session).then(
@@ -139,14 +142,12 @@ export class MailDoor {
   }
 
   #connect(session: SMTPServerSession): void {
-    const { listener, config } = this.#options;
+    const { listener } = this.#options;
     const address = session.remoteAddress;
     if (this.#sessions.open(session.id, address) > listener.maxPerAddress) {
       throw new Refused(421, '4.7.0', 'too many connections from here', 'connections');
     }
-    const mayLogIn =
-      listener.auth !== 'off' &&
-      Object.entries(config.clients).some(([name, client]) => this.#credentials.allows({ name, client }, address));
+    const mayLogIn = listener.auth !== 'off' && this.#rights.mayLogIn(address);
     if (!mayLogIn && this.#rulesFor(session).length === 0) {
       throw new Refused(554, '5.7.1', 'no mail rule is open to this address', 'network');
     }
@@ -154,9 +155,9 @@ export class MailDoor {
   }
 
   #allowCommands(session: SMTPServerSession): void {
-    const { tls, auth } = this.#options.listener;
+    const { mode, auth } = this.#options.listener;
     const off = [...NEVER];
-    if (!tls || tls.implicit) off.push('STARTTLS');
+    if (mode !== 'starttls') off.push('STARTTLS');
     if (auth === 'off' || (auth === 'tls' && !session.secure)) off.push('AUTH');
     session.disabledCommands = off;
   }
@@ -169,27 +170,32 @@ export class MailDoor {
     throw new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization');
   }
 
-  #mailFrom(session: SMTPServerSession): void {
+  #mailFrom(session: SMTPServerSession, from: string): void {
     const { listener, isOpen } = this.#options;
     if (listener.requireTls && !session.secure) throw new Refused(530, '5.7.0', 'STARTTLS first', 'tls');
-    if (this.#rulesFor(session).length === 0) {
+    const rules = this.#rulesFor(session);
+    if (rules.length === 0) {
       throw session.user
         ? new Refused(550, '5.7.1', 'no mail rule is for this client', 'rule')
         : new Refused(530, '5.7.0', 'authentication required', 'authorization');
+    }
+    if (this.#forSender(rules, from).length === 0) {
+      throw new Refused(550, '5.7.1', 'this sender is not among the mail.senders of the client', 'sender');
     }
     if (!isOpen()) throw new Refused(451, '4.3.0', 'the gateway cannot take mail now, try again', 'broker');
   }
 
   #recipient(session: SMTPServerSession, address: string): void {
     const countryOf = (client: string) => this.#options.config.clients[client]?.country;
-    const rules = this.#rulesFor(session);
+    const { mailFrom, rcptTo } = session.envelope;
+    const rules = this.#forSender(this.#rulesFor(session), mailFrom ? mailFrom.address : '');
     const faults = rules.map((rule) => recipientFault(rule, address, countryOf));
     const fitting = rules.filter((_rule, i) => !faults[i]);
     if (fitting.length === 0) {
       const { kind, reason } = faults.find((fault) => fault?.kind === 'number') ?? faults[0]!;
       throw new Refused(550, '5.1.1', reason, kind);
     }
-    const others = session.envelope.rcptTo.map((recipient) => recipient.address);
+    const others = rcptTo.map((recipient) => recipient.address);
     if (!fitting.some((rule) => others.every((other) => !recipientFault(rule, other, countryOf)))) {
       throw new Refused(452, '4.5.3', 'another rule is for this recipient: send it in a mail of its own', 'recipient');
     }
@@ -199,12 +205,14 @@ export class MailDoor {
   async #data(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
     const { remoteAddress: address } = session;
     // smtp-server empties the envelope as soon as it has our answer.
-    const { mailFrom, rcptTo } = session.envelope;
+    const { mailFrom, rcptTo, dsn } = session.envelope;
     const envelope = {
       from: mailFrom ? mailFrom.address : '',
       recipients: rcptTo.map((recipient) => recipient.address),
+      notify: rcptTo.flatMap((recipient) => recipient.dsn?.notify ?? []),
+      ...(dsn?.envid ? { envid: dsn.envid } : {}),
     };
-    const rules = this.#rulesFor(session);
+    const rules = this.#forSender(this.#rulesFor(session), envelope.from);
     const octets = await this.#receive(stream);
     this.#sessions.setTaking(session.id, true);
     try {
@@ -228,12 +236,12 @@ export class MailDoor {
     throw new Refused(552, '5.3.4', `a mail has at most ${this.#options.listener.maxSize} octets here`, 'size');
   }
 
-  /** The rules that this session may use: those of the client that logged in, or those open to its network. */
   #rulesFor({ remoteAddress, user }: SMTPServerSession): MailRule[] {
-    const name = (user as Verified | undefined)?.name;
-    return this.#rules
-      .filter(({ rule, within }) => (name === undefined ? within(remoteAddress) : rule.client === name))
-      .map(({ rule }) => rule);
+    return this.#rights.rulesOf(remoteAddress, (user as Verified | undefined)?.name);
+  }
+
+  #forSender(rules: readonly MailRule[], from: string): MailRule[] {
+    return rules.filter(({ client }) => allowsSender(this.#options.config.clients[client]!, from));
   }
 
   /** Idle clients run into the socket's own limit; this is for those that trickle. */

@@ -4,6 +4,7 @@ import { readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { MailDoor } from './door.ts';
+import { listenersOf } from './listeners.ts';
 import { openReader } from './reader.ts';
 import { openRepeats } from './repeats.ts';
 import { take } from './take.ts';
@@ -11,30 +12,36 @@ import { take } from './take.ts';
 export const ingressSmtp: Service = {
   name: 'ingress-smtp',
   async start({ config, dir, bus, log }: Context) {
-    const listener = config.listen.smtp;
-    if (!listener) throw new Error('the configuration has no listen.smtp: add it, or do not start ingress-smtp');
-    const tls = readPems('smtp', listener.tls, dir);
+    const listening = listenersOf(config.listen);
+    if (listening.length === 0) {
+      throw new Error(
+        'the configuration has neither listen.smtp nor listen.smtps: add one, or do not start ingress-smtp',
+      );
+    }
+    const pems = listening.map(({ name, files }) => readPems(name, files, dir));
     const means = { clients: config.clients, bus, log, reader: openReader(), repeats: openRepeats() };
-    await serveRefusals(bus, 'smtp');
-    const door = new MailDoor({
-      config,
-      listener,
-      tls,
-      log,
-      isOpen: () => bus.isOpen(),
-      take: (arrived) => take(arrived, means),
-    });
-    await door.listen().catch(async (error) => {
-      await door.stop();
+    const doors: MailDoor[] = [];
+    const stop = async () => {
+      await Promise.all(doors.map((door) => door.stop()));
       await means.reader.close();
-      throw portError(error, 'listen.smtp');
-    });
-    return {
-      async stop() {
-        await door.stop();
-        await means.reader.close();
-      },
     };
+    await serveRefusals(bus, 'smtp');
+    for (const [i, { name, listener }] of listening.entries()) {
+      const door = new MailDoor({
+        config,
+        listener,
+        tls: pems[i],
+        log,
+        isOpen: () => bus.isOpen(),
+        take: (arrived) => take(arrived, means),
+      });
+      doors.push(door);
+      await door.listen().catch(async (error) => {
+        await stop();
+        throw portError(error, `listen.${name}`);
+      });
+    }
+    return { stop };
   },
 };
 

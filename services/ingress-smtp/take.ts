@@ -6,6 +6,7 @@ import { Excess } from '#shared/doors/admission.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { rememberRefusal } from '#shared/doors/refusals.ts';
 import type { Sms } from '#shared/messages/sms.ts';
+import { cutToSegments } from '#shared/sms/segments.ts';
 import type { Log } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { type Mail, Unreadable } from './mail.ts';
@@ -14,10 +15,11 @@ import type { Reader } from './reader.ts';
 import { Refused } from './refused.ts';
 import type { Repeats } from './repeats.ts';
 import { type Envelope, judge, type Verdict } from './rules.ts';
+import { type Sender, type Status, statusFor } from './status.ts';
 
 export type Arrived = {
   octets: Buffer;
-  envelope: Envelope;
+  envelope: Envelope & Sender;
   address: string;
   /** The rules that this sender may use. */
   rules: readonly MailRule[];
@@ -31,7 +33,8 @@ export async function take(arrived: Arrived, means: Means): Promise<string> {
   if (fault) throw new Refused(554, '5.6.0', `this is not a mail as RFC 5321 wants it: ${fault}`, 'octets');
   const mail = await read(arrived.octets, means.reader);
   const verdict = firstThatTakes(arrived, mail, means);
-  const messages = messagesOf(verdict, arrived.address, means.clients);
+  const status = statusFor(arrived.envelope, means.clients[verdict.rule.client]!, mail.messageId);
+  const messages = messagesOf(verdict, arrived.address, means.clients, status);
   if (!Array.isArray(messages)) {
     const { rule, fields } = verdict;
     throw new Refused(550, '5.7.1', `${rule.name}: ${messages.refused}`, messages.reason, Object.keys(fields));
@@ -66,14 +69,24 @@ function firstThatTakes({ rules, envelope }: Arrived, mail: Mail, { clients }: M
 }
 
 /** The messages of a mail that a rule takes, or which of the client's limits it passes. */
-export function messagesOf({ rule, parts }: Taking, address: string, clients: Config['clients']): Sms[] | NotPrepared {
+export function messagesOf(
+  { rule, parts }: Taking,
+  address: string,
+  clients: Config['clients'],
+  status?: Status,
+): Sms[] | NotPrepared {
   const client = clients[rule.client]!;
-  const verified: Verified = { name: rule.client, client: { ...client, validity: rule.validity ?? client.validity } };
+  const maxSegments = Math.min(client.maxSegments, rule.maxSegments ?? client.maxSegments);
+  const verified: Verified = {
+    name: rule.client,
+    client: { ...client, maxSegments, validity: rule.validity ?? client.validity },
+  };
   const from = rule.sender ?? client.sender!;
   const now = Date.now();
   const messages: Sms[] = [];
-  for (const { recipients, text } of parts) {
-    const prepared = prepare({ door: 'smtp', address, recipients, from, text }, verified, now);
+  for (const { text: whole, ...part } of parts) {
+    const text = rule.tooLong === 'cut' ? cutToSegments(whole, maxSegments) : whole;
+    const prepared = prepare({ door: 'smtp', address, from, text, ...part, ...status }, verified, now);
     if (!Array.isArray(prepared)) return prepared;
     messages.push(...prepared);
   }

@@ -7,6 +7,22 @@ const PLACE = 'a host name in small letters, an address or a network, such as po
 /** Hosts by name, addresses and networks. A name is a host's whole name: it covers whatever address it resolves to. */
 const places = (network: z.ZodType<string>) =>
   z.array(z.union([network, z.string().regex(/^(?![\d.]+$)[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9])?$/, PLACE)], PLACE));
+
+/** A mail server that takes our mail for others: a smart host. */
+const smartHost = z.strictObject({
+  host: z.string().min(1),
+  /** 587 with STARTTLS, 465 with TLS from the first octet, 25 without TLS. */
+  port: z.int().min(1).max(65_535).optional(),
+  tls: z.enum(['starttls', 'implicit', 'off']).default('starttls'),
+  /** PEM file of the authority that signed its certificate; the system's authorities when absent. */
+  ca: z.string().optional(),
+  user: z.string().min(1).optional(),
+  password: z.string().optional(),
+  /** Stands in the header of our mails; their envelope has no sender, so that nothing answers them. */
+  from: z.email(),
+});
+export type SmartHost = z.infer<typeof smartHost>;
+
 const wait = duration.refine((ms) => ms >= 100, 'at least 100ms');
 
 export const callbacksSection = (network: z.ZodType<string>) =>
@@ -21,6 +37,8 @@ export const callbacksSection = (network: z.ZodType<string>) =>
     retries: z.array(wait).min(1).max(20).default([5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, 3_600_000]),
     /** After this a callback is put aside: see `hermod dead`. */
     giveUpAfter: duration.default(24 * 3_600_000),
+    /** Callbacks to mailboxes: who sent a mail is told by mail what became of it. */
+    mail: smartHost.optional(),
   });
 
 const httpUrl = z.url({ protocol: /^https?$/, error: 'an http or https URL, such as http://proxy.example.com:3128' });

@@ -1,9 +1,10 @@
-// The configuration of the mail door: where it listens, and the rules that turn a mail into an SMS. Patterns are RE2
+// The configuration of mail rules: how a mail becomes an SMS. Patterns are RE2
 // (https://github.com/google/re2/wiki/Syntax), which takes time linear in the mail whatever the pattern and whoever
 // wrote the mail; `^` and `$` match at the ends of each line.
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { duration, size } from './units.ts';
+import type { SmtpListener, SmtpsListener } from './smtp.ts';
+import { duration } from './units.ts';
 
 const MOST_PATTERN = 1_000;
 const MOST_TEMPLATE = 2_000;
@@ -27,34 +28,6 @@ export const pattern = z
 /** Fixed words and `{fields}`. */
 const template = z.string().min(1).max(MOST_TEMPLATE);
 
-export const smtpListener = z.strictObject({
-  host: z.string().default('127.0.0.1'),
-  port: z.int().min(0).max(65_535).default(2_525),
-  /** The name in the greeting; the host's name when absent. */
-  name: z
-    .string()
-    .regex(/^[A-Za-z0-9.-]{1,253}$/, 'a host name')
-    .optional(),
-  tls: z
-    .strictObject({
-      /** PEM files, relative to the configuration file. Read at the start. */
-      cert: z.string().min(1),
-      key: z.string().min(1),
-      /** TLS from the first octet (port 465) instead of STARTTLS. */
-      implicit: z.boolean().default(false),
-    })
-    .optional(),
-  /** Refuse mail that did not come over TLS. */
-  requireTls: z.boolean().default(false),
-  /** AUTH PLAIN and LOGIN with a client's name and password: never, only over TLS, or also in clear text. */
-  auth: z.enum(['off', 'tls', 'clear']).default('off'),
-  /** Largest mail. */
-  maxSize: size.default(262_144),
-  /** Most connections at once, and from one address. */
-  maxConnections: z.int().min(1).max(10_000).default(100),
-  maxPerAddress: z.int().min(1).max(10_000).default(20),
-});
-
 /** A rule; `network` and `name` are those of the whole configuration. */
 const mailRule = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, network: W) =>
   z
@@ -71,6 +44,10 @@ const mailRule = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, net
         subject: pattern.optional(),
         body: pattern.optional(),
       }),
+      /** The text ends where this is found first: no pattern sees what is behind it. */
+      cutAt: pattern.optional(),
+      /** Leave out the signature: the line `-- ` and what is behind it (RFC 3676, 4.3). */
+      cutSignature: z.boolean().default(false),
       /** Fields out of the body: the first match of each pattern. A field that is missing or empty: no match. */
       pick: z.array(pattern).max(20).default([]),
       /** The recipient's number, or several separated by blanks. */
@@ -79,6 +56,11 @@ const mailRule = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, net
       /** The client's own when absent. */
       sender: z.string().min(1).max(20).optional(),
       validity: duration.optional(),
+      /** The realm that routes see. */
+      realm: template.optional(),
+      /** Most segments of one SMS, at most the client's own; what becomes of a longer text. */
+      maxSegments: z.int().min(1).max(255).optional(),
+      tooLong: z.enum(['refuse', 'cut']).default('refuse'),
     })
     .superRefine((rule, context) => {
       const seen = new Set<string>();
@@ -88,8 +70,8 @@ const mailRule = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, net
           seen.add(field);
         }
       }
-      for (const key of ['number', 'text'] as const) {
-        for (const field of fieldsOf(rule[key])) {
+      for (const key of ['number', 'text', 'realm'] as const) {
+        for (const field of fieldsOf(rule[key] ?? '')) {
           const message = `no pattern of this rule has a group (?P<${field}>…)`;
           if (!seen.has(field)) context.addIssue({ code: 'custom', path: [key], message });
         }
@@ -97,7 +79,14 @@ const mailRule = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, net
     });
 
 export const mailSection = <N extends z.ZodType, W extends z.ZodType<string>>(name: N, network: W) =>
-  z.strictObject({ rules: z.array(mailRule(name, network)).max(200).default([]) });
+  z.strictObject({
+    rules: z.array(mailRule(name, network)).max(200).default([]),
+    /**
+     * After the rules: mails as LinOTP and privacyIDEA send them need none. The number is the recipient's local part, or
+     * the whole subject; the text is the body. From clients that logged in, or from their `mail.networks`.
+     */
+    builtIn: z.boolean().default(true),
+  });
 
 type Patterns = { when: { [part in 'from' | 'to' | 'subject' | 'body']?: RE2JS | undefined }; pick: RE2JS[] };
 
@@ -114,23 +103,32 @@ export const fill = (text: string, fields: Readonly<Record<string, string>>): st
   text.replaceAll(FIELD, (_all, field: string) => fields[field] ?? '');
 
 type Rules = {
-  listen: { smtp?: z.infer<typeof smtpListener> | undefined };
-  clients: Record<string, { sender?: string | undefined }>;
+  listen: { smtp?: SmtpListener | undefined; smtps?: SmtpsListener | undefined };
+  clients: Record<string, { sender?: string | undefined; mail?: ClientMail | undefined }>;
+  callbacks: { mail?: unknown };
   mail: { rules: { name: string; client: string; networks?: unknown; sender?: string | undefined }[] };
 };
+type ClientMail = { networks?: unknown; status: string };
+type Fault = { path: (string | number)[]; message: string };
 
 /** What is wrong between the mail door and the rest of the configuration, with its place. */
-export function mailFault({
-  listen,
-  clients,
-  mail,
-}: Rules): { path: (string | number)[]; message: string } | undefined {
-  const { smtp } = listen;
+export function mailFault({ listen, clients, callbacks, mail }: Rules): Fault | undefined {
+  const { smtp, smtps } = listen;
   const atDoor = ['listen', 'smtp'];
   if (smtp?.requireTls && !smtp.tls) return { path: [...atDoor, 'requireTls'], message: 'needs listen.smtp.tls' };
   if (smtp?.auth === 'tls' && !smtp.tls) {
     return { path: [...atDoor, 'auth'], message: 'needs listen.smtp.tls: passwords would travel in clear text' };
   }
+  for (const [name, client] of Object.entries(clients)) {
+    const at = ['clients', name, 'mail'];
+    if (client.mail?.networks && !client.sender) {
+      return { path: at, message: `the client ${name} needs a sender: mails have none that a phone could show` };
+    }
+    if (!callbacks.mail && (client.mail?.status === 'failures' || client.mail?.status === 'all')) {
+      return { path: [...at, 'status'], message: 'needs callbacks.mail, the mail server that takes status mails' };
+    }
+  }
+  const mayLogIn = [smtp, smtps].some((one) => one && one.auth !== 'off');
   for (const [i, rule] of mail.rules.entries()) {
     const at = ['mail', 'rules', i];
     if (!Object.hasOwn(clients, rule.client)) {
@@ -142,7 +140,7 @@ export function mailFault({
     if (!rule.sender && !clients[rule.client]?.sender) {
       return { path: at, message: `the rule needs a sender, or its client ${rule.client} one` };
     }
-    if (!rule.networks && smtp?.auth === 'off') {
+    if (!rule.networks && (smtp || smtps) && !mayLogIn) {
       return { path: at, message: 'nobody could use this rule: give it networks, or set listen.smtp.auth' };
     }
   }

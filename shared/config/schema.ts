@@ -8,10 +8,11 @@ import { smppProvider } from './bearers/smpp.ts';
 import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
-import { mailSection, smtpListener } from './mail.ts';
+import { mailSection } from './mail.ts';
 import { name, network, port } from './names.ts';
 import { routesSection } from './routes.ts';
 import { clientSmpp, smppListener } from './smpp.ts';
+import { clientMail, smtpListener, smtpsListener } from './smtp.ts';
 import { duration } from './units.ts';
 
 const lane = z.enum(LANES);
@@ -50,6 +51,8 @@ const client = z.strictObject({
   ...clientAdmission,
   /** How this client's callbacks are made. */
   callbacks: clientCallbacks(network).optional(),
+  /** Its mails at the mail door. */
+  mail: clientMail.optional(),
   /** Its sessions at the SMPP door. */
   smpp: clientSmpp.prefault({}),
 });
@@ -60,6 +63,7 @@ export const schema = z.strictObject({
     .strictObject({
       http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(13_013) }).prefault({}),
       smtp: smtpListener.optional(),
+      smtps: smtpsListener.optional(),
       smpp: smppListener.optional(),
       /** /live, /ready and /metrics. */
       admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_464) }).prefault({}),

@@ -13,6 +13,9 @@ export const SMPP_SCHEME = 'smpp:';
  */
 export const WEBHOOK_SCHEME = 'webhook:';
 
+/** Begins the `url` of a callback that goes to a mailbox, as a mail about the message (RFC 6068). */
+export const MAIL_SCHEME = 'mailto:';
+
 export const callback = z.looseObject({
   v: z.int(),
   type: z.literal('callback'),

@@ -52,7 +52,7 @@ export function encodingOf(text: string): 'gsm7' | 'ucs2' {
 export function split(text: string, encoding: Encoding): Buffer[] {
   if (unitsOf(text, encoding) <= ROOM[encoding].alone) return [encode(text, encoding)];
   let start = 0;
-  return partEnds(text, encoding).map((end) => {
+  return allPartEnds(text, encoding).map((end) => {
     const part = encode(text.slice(start, end), encoding);
     start = end;
     return part;
@@ -62,8 +62,20 @@ export function split(text: string, encoding: Encoding): Buffer[] {
 /** What `split` would make of the text, with the same errors, without making it. */
 export function countSegments(text: string, encoding: Encoding = encodingOf(text)): SegmentCount {
   const units = unitsOf(text, encoding);
-  const segments = units <= ROOM[encoding].alone ? 1 : partEnds(text, encoding).length;
+  const segments = units <= ROOM[encoding].alone ? 1 : allPartEnds(text, encoding).length;
   return { encoding, segments, units };
+}
+
+/** The text, or as much of its beginning as `most` segments hold. */
+export function cutToSegments(text: string, most: number): string {
+  const encoding = encodingOf(text);
+  if (unitsOf(text, encoding) <= ROOM[encoding].alone) return text;
+  let end = 0;
+  let segments = 0;
+  for (end of partEnds(text, encoding, most === 1 ? ROOM[encoding].alone : ROOM[encoding].part)) {
+    if (++segments === most) break;
+  }
+  return text.slice(0, end);
 }
 
 /** The user data header of one part: an 8-bit reference, the number of parts, and the part's index from 1. */
@@ -109,16 +121,22 @@ function unitsOf(text: string, encoding: Encoding): number {
   throw new RangeError(`the text has a character that the encoding ${encoding} cannot write`);
 }
 
-/** For a text that needs several parts: the index behind each of them. */
-function partEnds(text: string, encoding: Encoding): number[] {
-  const room = ROOM[encoding].part;
+/** For a text that needs several parts: the index behind each of them. Throws a RangeError when they are too many. */
+function allPartEnds(text: string, encoding: Encoding): number[] {
   const ends: number[] = [];
-  let clusters: Intl.Segments | undefined;
-  let start = 0;
-  while (start < text.length) {
+  for (const end of partEnds(text, encoding, ROOM[encoding].part)) {
     if (ends.length === MAX_PARTS) {
       throw new RangeError(`the text needs more than the ${MAX_PARTS} parts that a long message can have`);
     }
+    ends.push(end);
+  }
+  return ends;
+}
+
+function* partEnds(text: string, encoding: Encoding, room: number): Generator<number, void, undefined> {
+  let clusters: Intl.Segments | undefined;
+  let start = 0;
+  while (start < text.length) {
     let end = encoding === 'gsm7' ? gsm7End(text, start, room) : Math.min(start + room, text.length);
     if (end < text.length && encoding !== 'binary') {
       if (encoding === 'ucs2' && mayCombine(text, end)) {
@@ -128,10 +146,9 @@ function partEnds(text: string, encoding: Encoding): number[] {
         end--;
       }
     }
-    ends.push(end);
+    yield end;
     start = end;
   }
-  return ends;
 }
 
 /** Whether the characters around an index may belong to one grapheme for another reason than being CR LF. */

@@ -34,7 +34,7 @@ beforeAll(async () => {
       webmail: { password: 'correct horse', sender: 'Web' },
       ise: { password: 'guest-portal', sender: '12345', networks: ['10.0.0.0/8'] },
     },
-    mail: { rules: [...RULES.map(({ networks: _networks, ...rule }) => rule), login] },
+    mail: { builtIn: false, rules: [...RULES.map(({ networks: _networks, ...rule }) => rule), login] },
   }));
 });
 afterAll(async () => {

@@ -44,4 +44,21 @@ describe('mail rules are checked with the configuration, with the line of the fa
     expect(faultOf(yaml)).toMatch(/mail\.rules\.0: nobody could use this rule/);
     expect(faultOf(`${yaml}    auth: clear\n`)).toBe('no fault');
   });
+
+  test.each([
+    ['mail: { status: all }', /clients\.ise\.mail\.status: needs callbacks\.mail/],
+    [
+      'mail: { networks: [10.0.0.1], senders: [bob] }',
+      /clients\.ise\.mail\.senders\.0: must be an address or a domain/,
+    ],
+  ])('a client with %s', (row, fault) => expect(changed('sender: "12345"', `sender: "1"\n    ${row}`)).toMatch(fault));
+
+  test('a client whose mails need no login, and that has no sender', () => {
+    const yaml = 'clients: { otp: { password: x, mail: { networks: [10.0.0.1] } } }';
+    expect(faultOf(yaml)).toMatch(/clients\.otp\.mail: the client otp needs a sender/);
+  });
+
+  test('a listener for TLS without a certificate', () => {
+    expect(faultOf('listen: { smtps: { port: 2465 } }')).toMatch(/listen\.smtps\.tls: missing/);
+  });
 });

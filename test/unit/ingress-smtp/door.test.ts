@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import { openLog } from '#shared/telemetry/log.ts';
 import { type DoorOptions, MailDoor } from '../../../services/ingress-smtp/door.ts';
+import { type Listening, listenersOf } from '../../../services/ingress-smtp/listeners.ts';
 import type { Arrived } from '../../../services/ingress-smtp/take.ts';
 import { clientOn, open } from '../../peers/smtp-client.ts';
 import { newAuthority } from '../../rig/certificates.ts';
@@ -20,13 +21,14 @@ afterEach(async () => {
   door = undefined;
 });
 
-type Start = { yaml?: string; smtp?: string; more?: Partial<DoorOptions> };
-async function start({ yaml = guideYaml(), smtp = 'port: 0', more = {} }: Start): Promise<number> {
-  const config = configOf(`${yaml}\nlisten:\n  smtp: { ${smtp} }\n`);
+type Start = { yaml?: string; listen?: string; more?: Partial<DoorOptions> };
+async function start({ yaml = guideYaml(), listen = 'smtp: { port: 0 }', more = {} }: Start): Promise<number> {
+  const config = configOf(`${yaml}\nlisten:\n  ${listen}\n`);
+  const [{ listener, files }] = listenersOf(config.listen) as [Listening];
   door = new MailDoor({
     config,
-    listener: config.listen.smtp!,
-    tls: config.listen.smtp!.tls && authority.issue('localhost'),
+    listener,
+    tls: files && authority.issue('localhost'),
     log,
     isOpen: () => true,
     take: async () => '2.6.0 taken',
@@ -40,7 +42,7 @@ test('AUTH LOGIN in clear text, where the configuration says so', async () => {
   const arrived: Arrived[] = [];
   const port = await start({
     yaml: byLogin,
-    smtp: 'port: 0, auth: clear',
+    listen: 'smtp: { port: 0, auth: clear }',
     more: {
       take: async (mail) => {
         arrived.push(mail);
@@ -60,7 +62,7 @@ test('AUTH LOGIN in clear text, where the configuration says so', async () => {
 });
 
 test('TLS from the first octet', async () => {
-  const port = await start({ yaml: byLogin, smtp: 'port: 0, auth: tls, tls: { cert: a, key: b, implicit: true }' });
+  const port = await start({ yaml: byLogin, listen: 'smtps: { port: 0, tls: { cert: a, key: b } }' });
   const client = clientOn(connectTls({ port, host: '127.0.0.1', ...trust }));
   expect(await client.reply()).toMatchObject({ code: 220 });
   const { text } = await client.say('EHLO test');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countSegments } from '#shared/sms/segments.ts';
+import { allRules } from '../../../services/ingress-smtp/built-in.ts';
 import { readMail } from '../../../services/ingress-smtp/mail.ts';
 import { judge, recipientFault, type Verdict } from '../../../services/ingress-smtp/rules.ts';
 import { configOf, GUIDE_MAIL, GUIDE_TEXT, guideYaml } from './guide.ts';
@@ -110,4 +111,86 @@ describe('a rule with the number in the recipient', () => {
   test('says nothing at RCPT about numbers that only the body has', () => {
     expect(recipientFault(guide, 'anyone@anywhere.example', nowhere)).toBeUndefined();
   });
+});
+
+describe('a rule that cuts', () => {
+  const ruleWith = (settings: string) =>
+    configOf(
+      guideYaml(`
+    - name: cutting
+      client: ise
+      networks: [127.0.0.1]
+      when: { to: '^(?P<phone>[^@]*)@', body: '(?s)\\A\\s*(?P<text>.*\\S)' }
+      number: '{phone}'
+      text: '{text}'
+      ${settings}
+`),
+    ).mail.rules[1]!;
+  const textOf = (settings: string, body: string) => {
+    const verdict = judge(
+      ruleWith(settings),
+      { from: '', recipients: ['48501234567@x'] },
+      { subject, text: body },
+      nowhere,
+    );
+    return verdict.takes ? verdict.parts[0]!.text : verdict.reason;
+  };
+
+  test.each([
+    ['cutSignature: true', 'Code 1\n-- \nBob\nAcme', 'Code 1'],
+    ['cutSignature: true', 'Code 1\n--\nBob', 'Code 1'],
+    ['cutSignature: true', 'a -- b\n--- \n-- x', 'a -- b\n--- \n-- x'],
+    ['cutSignature: false', 'Code 1\n-- \nBob', 'Code 1\n-- \nBob'],
+    ["cutAt: '(?i)^from:|_{5}'", 'Code 1\n_____\nFrom: x', 'Code 1'],
+    ["cutAt: '(?i)^from:|_{5}'", 'Code 1\nfrom: x\n_____', 'Code 1'],
+    ["cutAt: 'END'\n      cutSignature: true", 'Code 1\n-- \nEND', 'Code 1'],
+    ["cutAt: 'END'\n      cutSignature: true", 'Code 1 END\n-- \nx', 'Code 1'],
+    ["cutAt: 'Code'", 'Code 1', '`body` does not match'],
+  ])('%s: %j becomes %j', (settings, body, wanted) => expect(textOf(settings, body)).toBe(wanted));
+
+  test('no pattern sees what was cut off', () => {
+    const rule = { ...guide, cutAt: ruleWith("cutAt: '^text:Password'").cutAt };
+    expect(reasonOf(judge(rule, envelope, { subject, text }, nowhere))).toMatch(/nothing for `pick` 3/);
+  });
+
+  test('and one with a realm names it for the routes', () => {
+    const rule = { ...guide, realm: 'guests-{username}' };
+    expect(judge(rule, envelope, { subject, text }, nowhere)).toMatchObject({ parts: [{ realm: 'guests- jsmith02' }] });
+  });
+});
+
+describe('mails that need no rule', () => {
+  const { clients, mail } = configOf('clients: { otp: { password: x, sender: OTP }, mute: { password: x } }');
+  const [recipientRule, subjectRule, ...others] = allRules({ clients, mail });
+  const first = (recipients: string[], content: { subject: string; text: string }) => {
+    const verdicts = [recipientRule!, subjectRule!].map((rule) =>
+      judge(rule, { from: '', recipients }, content, nowhere),
+    );
+    return verdicts.find(({ takes }) => takes);
+  };
+
+  test('are those of clients that have a sender, and can be switched off', () => {
+    expect(others).toHaveLength(0);
+    expect(allRules({ clients, mail: { ...mail, builtIn: false } })).toHaveLength(0);
+  });
+
+  test.each([
+    ["LinOTP's, with the number in mailto", ['+491701234567@sms.example'], '[LinOTP]', '123456\n', '491701234567'],
+    ["LinOTP's documented one, with the number as subject", ['sms@x'], '+49 170 1234567', 'x 1', '491701234567'],
+    ["privacyIDEA's", ['sms@x'], '491701234567', '123456', '491701234567'],
+    ['one with brackets', ['sms@x'], ' (49) 170/123-4567 ', '1', '491701234567'],
+  ])('%s', (_what, recipients, subject, text, number) => {
+    expect(first(recipients, { subject, text })).toMatchObject({
+      parts: [{ text: text.trim(), recipients: [{ e164: number }] }],
+    });
+  });
+
+  test.each([
+    ['no number anywhere', ['sms@x'], 'Lunch', 'Today?'],
+    ['a year as subject', ['sms@x'], '2024', 'x'],
+    ['a number among words', ['sms@x'], 'Call 491701234567', 'x'],
+    ['a name with digits', ['bob491701234567@x'], '[LinOTP]', 'x'],
+    ['no text', ['491701234567@x'], '', ' \n'],
+    ['a recipient that is none beside one that is', ['491701234567@x', 'sms@x'], 'hello', 'x'],
+  ])('not %s', (_what, recipients, subject, text) => expect(first(recipients, { subject, text })).toBeUndefined());
 });

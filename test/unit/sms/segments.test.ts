@@ -7,6 +7,7 @@ import {
   concatReference,
   concatUdh,
   countSegments,
+  cutToSegments,
   type Encoding,
   encodingOf,
   split,
@@ -170,6 +171,29 @@ test('any UTF-16, lone surrogates and endless graphemes included, is split witho
       }
     }),
   );
+});
+
+describe('cutToSegments', () => {
+  test('gives the beginning that fits, and all of a text that fits', () => {
+    fc.assert(
+      fc.property(fc.oneof(gsmText, ucs2Text), fc.integer({ min: 1, max: 3 }), (text, most) => {
+        const cut = cutToSegments(text, most);
+        expect(text.startsWith(cut)).toBe(true);
+        expect(countSegments(cut).segments).toBeLessThanOrEqual(most);
+        if (countSegments(text).segments <= most) expect(cut).toBe(text);
+        else expect(cut.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+
+  test.each([
+    ['x'.repeat(161), 1, 160],
+    ['x'.repeat(400), 2, 306],
+    ['я'.repeat(100), 1, 70],
+    [`${'x'.repeat(159)}€`, 1, 159],
+    [`${'я'.repeat(69)}👍`, 1, 69],
+    ['x'.repeat(100_000), 255, 255 * 153],
+  ])('%s', (text, most, length) => expect(cutToSegments(text, most)).toHaveLength(length));
 });
 
 test('encodingOf is GSM 7-bit where that can write the text', () => {
