@@ -1,5 +1,7 @@
 // The configuration of callbacks: the section `callbacks`, and what a client's row says about its own.
 import { z } from 'zod';
+import { port } from './names.ts';
+import { providerTls } from './provider.ts';
 import { duration } from './units.ts';
 
 const PLACE = 'a host name in small letters, an address or a network, such as portal.example.com or 10.1.0.0/16';
@@ -8,19 +10,24 @@ const PLACE = 'a host name in small letters, an address or a network, such as po
 const places = (network: z.ZodType<string>) =>
   z.array(z.union([network, z.string().regex(/^(?![\d.]+$)[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9])?$/, PLACE)], PLACE));
 
-/** A mail server that takes our mail for others: a smart host. */
-const smartHost = z.strictObject({
-  host: z.string().min(1),
-  /** 587 with STARTTLS, 465 with TLS from the first octet, 25 without TLS. */
-  port: z.int().min(1).max(65_535).optional(),
-  tls: z.enum(['starttls', 'implicit', 'off']).default('starttls'),
-  /** PEM file of the authority that signed its certificate; the system's authorities when absent. */
-  ca: z.string().optional(),
-  user: z.string().min(1).optional(),
-  password: z.string().optional(),
-  /** Stands in the header of our mails; their envelope has no sender, so that nothing answers them. */
-  from: z.email(),
-});
+/** A mail server that takes our mail for others: a smart host. Settings are named as in the row of a mail provider. */
+const smartHost = z
+  .strictObject({
+    host: z.string().min(1),
+    /** 587 with STARTTLS, 465 with TLS from the first octet, else 25. */
+    port: port.min(1).optional(),
+    /** `starttls` and `tls` never fall back to clear text. */
+    security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
+    tls: providerTls.optional(),
+    user: z.string().min(1).optional(),
+    password: z.string().min(1).optional(),
+    /** Stands in the header of our mails; their envelope has no sender, so that nothing answers them. */
+    from: z.email(),
+  })
+  .refine(({ user, password }) => (user === undefined) === (password === undefined), {
+    error: 'user and password belong together',
+    path: ['user'],
+  });
 export type SmartHost = z.infer<typeof smartHost>;
 
 const wait = duration.refine((ms) => ms >= 100, 'at least 100ms');
