@@ -49,6 +49,8 @@ export function exchangeLink<P>(
       end('closed');
     },
     cut(reason) {
+      // When one answer ended the link, the others under way may still come, each in its own time.
+      if (over) return;
       abort.abort();
       end(reason);
     },

@@ -1,0 +1,125 @@
+// The push bearer: each hand-over is one request to FCM, with the access token of the project's service account.
+import { resolve } from 'node:path';
+import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import type { ProviderOf } from '#shared/config/schema.ts';
+import type { Bearer } from '#shared/egress/bearer.ts';
+import { exchangeLink } from '#shared/egress/exchange.ts';
+import type { Outcome } from '#shared/outcome.ts';
+import type { Context } from '#shared/service.ts';
+import { maskNumber } from '#shared/sms/number.ts';
+import { type Account, openTokens, readAccount, TokenError, type Tokens } from './account.ts';
+import { type Devices, openDevices } from './devices.ts';
+import { bodyOf, type Push, pushOf } from './message.ts';
+import { type Answer, codeOf, verdict } from './verdict.ts';
+
+type Provider = ProviderOf<'push'>;
+type Parts = { account: Account; devices: Devices; tokens: Tokens; dispatcher: Dispatcher };
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const MOST_ANSWER = 65_536;
+/** Errors before a request could leave: nothing was handed over. */
+const NOT_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_(CONNECT_TIMEOUT|CLOSED|DESTROYED)|CERT_|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERR_TLS|ERR_SSL)/;
+/** What undici says when the proxy did not open the way. */
+const NO_TUNNEL = /^Proxy response/;
+
+export function pushBearer(name: string, provider: Provider, { dir, log }: Context): Bearer<Push> {
+  return {
+    prepare: (message) => pushOf(message, provider),
+    begun: () => false,
+    async open(ended) {
+      const account = readAccount(resolve(dir, provider.serviceAccount));
+      const devices = openDevices(resolve(dir, provider.devices), log);
+      const dispatcher = dispatcherOf(provider);
+      const tokens = openTokens(account, dispatcher);
+      const parts = { account, devices, tokens, dispatcher };
+      try {
+        await tokens.get();
+      } catch (error) {
+        await dispatcher.destroy();
+        throw error;
+      }
+      const handOver = async (push: Push, signal: AbortSignal) => {
+        const outcome = await send(push, provider, parts, signal);
+        if (outcome.kind === 'refused' && outcome.scope === 'recipient')
+          log.info({ provider: name, to: maskNumber(push.number), reason: outcome.reason }, 'no push to this number');
+        return outcome;
+      };
+      return exchangeLink(handOver, ended, () => void dispatcher.close());
+    },
+  };
+}
+
+function dispatcherOf({ window, proxy }: Provider): Dispatcher {
+  const options = { connections: window, connect: { timeout: CONNECT_TIMEOUT_MS } };
+  if (proxy === undefined) return new Agent(options);
+  const { username, password, origin } = new URL(proxy);
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return new ProxyAgent({
+    ...options,
+    uri: origin,
+    ...(username ? { token: `Basic ${Buffer.from(login).toString('base64')}` } : {}),
+  });
+}
+
+async function send(push: Push, provider: Provider, parts: Parts, signal: AbortSignal): Promise<Outcome> {
+  const device = parts.devices.tokenOf(push.number);
+  if (device === undefined)
+    return { kind: 'refused', reason: 'no device is known for this number', scope: 'recipient' };
+  try {
+    let token = await parts.tokens.get();
+    let answer = await post(push, device, token, provider, parts, signal);
+    if (answer.status === 401 && codeOf(answer.body) !== 'THIRD_PARTY_AUTH_ERROR') {
+      parts.tokens.drop(token);
+      token = await parts.tokens.get();
+      answer = await post(push, device, token, provider, parts, signal);
+      if (answer.status === 401) return { kind: 'unavailable', reason: 'FCM does not take the token of this account' };
+    }
+    return verdict(answer, Date.now());
+  } catch (error) {
+    return faultOf(error as Error & { code?: string }, provider);
+  }
+}
+
+async function post(
+  push: Push,
+  device: string,
+  token: string,
+  { endpoint, responseTimeout }: Provider,
+  { account, dispatcher }: Parts,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const url = `${endpoint.replace(/\/$/, '')}/v1/projects/${account.projectId}/messages:send`;
+  const { statusCode, headers, body } = await request(url, {
+    method: 'POST',
+    dispatcher,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json; UTF-8' },
+    body: JSON.stringify(bodyOf(push, device, Date.now())),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(responseTimeout)]),
+  });
+  return { status: statusCode, retryAfter: headers['retry-after'], body: await jsonOf(body) };
+}
+
+/** The answer's JSON, or undefined; what is longer than any honest answer is not read. */
+async function jsonOf(body: Dispatcher.ResponseData['body']): Promise<unknown> {
+  let text = '';
+  for await (const octets of body) {
+    text += octets;
+    if (text.length > MOST_ANSWER) return undefined;
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function faultOf(error: Error & { code?: string }, { endpoint, responseTimeout }: Provider): Outcome {
+  if (error instanceof TokenError) return { kind: 'unavailable', reason: error.message };
+  const { host } = new URL(endpoint);
+  if (NO_TUNNEL.test(error.message)) return { kind: 'unavailable', reason: `the proxy did not lead to ${host}` };
+  if (NOT_SENT.test(error.code ?? '')) return { kind: 'unavailable', reason: `${host}: ${error.code}` };
+  if (error.name === 'TimeoutError')
+    return { kind: 'unknown', reason: `${host} did not answer within ${responseTimeout / 1_000} s` };
+  return { kind: 'unknown', reason: `${host}: the answer was lost (${error.code ?? error.name})` };
+}
