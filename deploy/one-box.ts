@@ -16,7 +16,16 @@ const ROOT = resolve(import.meta.dirname, '..');
 /** Which services share a process, in the order of their start; measured on two cores (test/load). They stop in reverse. */
 const PROCESSES: readonly (readonly string[])[] = [
   ['ledger', 'notifier'],
-  ['router', 'egress-smpp', 'ingress-smtp', 'ingress-smpp', 'ingress-http'],
+  [
+    'router',
+    'egress-smpp',
+    'egress-smtp',
+    'egress-script',
+    'egress-push',
+    'ingress-smtp',
+    'ingress-smpp',
+    'ingress-http',
+  ],
 ];
 
 const HELP = `Runs the whole gateway on this machine.
@@ -122,8 +131,9 @@ async function start(): Promise<void> {
   if (!ending) welcome();
 }
 
-/** Doors that the configuration does not open are not started. */
-function isWanted(name: string, { listen }: Loaded['config']): boolean {
+/** Doors that the configuration does not open are not started, nor bearers without a provider. */
+function isWanted(name: string, { listen, providers }: Loaded['config']): boolean {
+  if (name.startsWith('egress-')) return Object.values(providers).some(({ bearer }) => name === `egress-${bearer}`);
   if (name === 'ingress-smtp') return listen.smtp !== undefined || listen.smtps !== undefined;
   if (name === 'ingress-smpp') return listen.smpp !== undefined;
   return true;
