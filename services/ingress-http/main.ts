@@ -2,6 +2,7 @@
 // ledger for look-ups. Answers with success only after the broker's confirm.
 import fastify from 'fastify';
 import { openCredentials } from '#shared/doors/credentials.ts';
+import { openKeys } from '#shared/doors/keys.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
@@ -22,6 +23,7 @@ export const ingressHttp: Service = {
   name: 'ingress-http',
   async start({ config, bus, log }: Context) {
     const credentials = openCredentials(config.clients);
+    const keys = openKeys(config.clients);
     await serveRefusals(bus, 'http');
     const app = fastify({
       logger: false,
@@ -33,7 +35,7 @@ export const ingressHttp: Service = {
       routerOptions: { querystringParser: () => ({}) },
     });
     for (const mount of MOUNTED) {
-      await app.register(async (scope) => mount(scope, { config, bus, log, credentials }));
+      await app.register(async (scope) => mount(scope, { config, bus, log, credentials, keys }));
     }
     app.setNotFoundHandler((_request, reply) => answer(reply, UNKNOWN_PATH.status, UNKNOWN_PATH.body));
     app.setErrorHandler((error, _request, reply) => {

@@ -51,7 +51,7 @@ describe('a mail becomes an SMS', () => {
     expect(pdu!.shortMessage.toString()).toBe('123 456');
     const story = await rig.final(idIn(text));
     expect(story).toMatchObject({ state: 'sent', client: 'tester', door: 'smtp' });
-    expect(Number(story.expiry) - Number(story.acceptedAt)).toBe(120_000);
+    expect(Date.parse(String(story.expiry)) - Date.parse(String(story.acceptedAt))).toBe(120_000);
   });
 
   test('one for each recipient, all with one answer', async () => {

@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 
-export type Seen = { method: string; url: string; headers: [name: string, value: string][] };
+export type Seen = { method: string; url: string; headers: [name: string, value: string][]; body: string };
 export type Receiver = {
   port: number;
   /** Requests in the order in which they came. */
@@ -24,8 +24,12 @@ export function startReceiver(answer: Answer = ok, tls?: TlsOptions): Promise<Re
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const raw = request.rawHeaders;
     const headers = raw.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, raw[i + 1]!]] : []));
-    seen.push({ method: request.method!, url: request.url!, headers });
-    answer(response, request, seen.length);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk) => chunks.push(chunk));
+    request.on('end', () => {
+      seen.push({ method: request.method!, url: request.url!, headers, body: Buffer.concat(chunks).toString() });
+      answer(response, request, seen.length);
+    });
   };
   const server = tls ? createTlsServer(tls, onRequest) : createServer(onRequest);
   server.on('connection', () => connections++);

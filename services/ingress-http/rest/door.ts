@@ -1,43 +1,98 @@
-// The REST door: a client looks up its own messages.
-import type { FastifyReply, FastifyRequest } from 'fastify';
+// The REST API under /v1: who calls, what is checked before a handler sees it, and how refusals look. The document that
+// describes it is at /v1/docs.
+import { readFileSync } from 'node:fs';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import { refuse } from '#shared/doors/accept.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
-import { LEDGER_RPC } from '#shared/topology.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { presentedIn, verify } from '../caller.ts';
 import type { Means, Mount } from '../mounted.ts';
+import { addLookUps } from './lookups.ts';
+import { documented } from './openapi.ts';
+import { type FieldError, PROBLEMS, Problem, type ProblemName, sendProblem } from './problems.ts';
+import { addSending } from './send.ts';
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+const MOST_ERRORS = 10;
+const MOST_DETAIL = 200;
 
-export const rest: Mount = (app, { bus, credentials }) => {
-  app.get<{ Params: { id: string } }>('/v1/messages/:id', async (request, reply) => {
-    const verified = await basic(request, credentials);
-    if (!verified) {
-      refuse('http', 'authorization', request.socket.remoteAddress ?? '');
-      return problem(reply.header('www-authenticate', 'Basic realm="hermod"'), 401, 'the name or password is wrong');
-    }
-    if (!UUID.test(request.params.id)) return problem(reply, 404, 'this is not a message id');
-    try {
-      const found = await bus.ask(LEDGER_RPC, {
-        ask: 'message',
-        id: request.params.id.toLowerCase(),
-        client: verified.name,
-      });
-      return found ?? problem(reply, 404, 'no message of yours has this id (a new one may take a moment)');
-    } catch (error) {
-      return problem(reply, 503, reasonOf(error));
-    }
-  });
-};
-
-async function basic(request: FastifyRequest, credentials: Means['credentials']): Promise<Verified | undefined> {
-  const [scheme, value] = (request.headers.authorization ?? '').split(' ');
-  if (scheme?.toLowerCase() !== 'basic' || !value) return undefined;
-  const pair = Buffer.from(value, 'base64').toString();
-  const colon = pair.indexOf(':');
-  const verified = await credentials.verify(pair.slice(0, colon), pair.slice(colon + 1));
-  return verified && credentials.allows(verified, request.socket.remoteAddress ?? '') ? verified : undefined;
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before any handler of the REST API runs. */
+    verified?: Verified;
+  }
 }
 
-/** RFC 9457. */
-const problem = (reply: FastifyReply, status: number, detail: string) =>
-  reply.code(status).type('application/problem+json').send({ status, detail });
+export const rest: Mount = async (app, means) => {
+  await documented(app, version);
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, problemOf(error, request, means.log)));
+  app.get<{ Params: { name: string } }>('/v1/problems/:name', { schema: { hide: true } as object }, (request) => {
+    const { name } = request.params;
+    if (!Object.hasOwn(PROBLEMS, name)) throw new Problem('not-found', 'there is no such type of problem');
+    const { status, title, todo } = PROBLEMS[name as ProblemName];
+    return `${status}: ${title}. ${todo}\n`;
+  });
+  await app.register(async (v1) => api(v1, means), { prefix: '/v1' });
+};
+
+async function api(v1: FastifyInstance, means: Means): Promise<void> {
+  v1.setNotFoundHandler((_request, reply) => sendProblem(reply, new Problem('not-found', 'there is no such path')));
+  v1.setValidatorCompiler(({ schema, httpPart }) => (data: unknown) => {
+    const parsed = (schema as unknown as z.ZodType).safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: faultsOf(parsed.error.issues, httpPart ?? 'body') };
+  });
+  v1.setSerializerCompiler(() => JSON.stringify);
+  // Before a body is read, so that a stranger's is not.
+  v1.addHook('onRequest', async (request) => {
+    const address = request.socket.remoteAddress ?? '';
+    const verified = await verify(presentedIn(request.headers.authorization), address, means);
+    if (!verified) {
+      refuse('http', 'authorization', address);
+      throw new Problem('unauthorised', 'no client has this key, or this name and password, and may call from here');
+    }
+    request.verified = verified;
+  });
+  v1.addHook('preValidation', async (request) => {
+    request.query = queryOf(request);
+  });
+  addSending(v1, means);
+  addLookUps(v1, means);
+}
+
+/** The server's own parser leaves the query to the doors. */
+const queryOf = ({ raw }: FastifyRequest) =>
+  Object.fromEntries(new URL(raw.url ?? '/', 'http://localhost').searchParams);
+
+function faultsOf(issues: readonly z.core.$ZodIssue[], part: string): Problem {
+  const errors = issues.slice(0, MOST_ERRORS).flatMap((issue): FieldError[] => {
+    const keys = issue.code === 'unrecognized_keys' ? issue.keys.map(String).slice(0, MOST_ERRORS) : [undefined];
+    return keys.map((key) => {
+      const path = key === undefined ? issue.path : [...issue.path, key];
+      const at = path.map((step) => String(step).slice(0, 40).replaceAll('~', '~0').replaceAll('/', '~1'));
+      const detail = key === undefined ? issue.message.slice(0, MOST_DETAIL) : 'there is no such field';
+      return { pointer: `#${at.map((step) => `/${encodeURIComponent(step.toWellFormed())}`).join('')}`, detail };
+    });
+  });
+  const where = part === 'body' ? '' : `the ${part}: `;
+  const first = errors[0]!;
+  const name = decodeURIComponent(first.pointer.slice(2));
+  return new Problem('invalid-request', `${where}${name ? `${name}: ` : ''}${first.detail}`, { errors });
+}
+
+function problemOf(error: unknown, request: FastifyRequest, log: Log): Problem {
+  const problem = error instanceof Problem ? error : problemOfServer(error as FastifyError, log);
+  // What a handler refuses is told by `take`.
+  if (problem.kind === 'invalid-request' || problem.kind === 'too-large' || problem.kind === 'unsupported-media-type')
+    refuse('http', 'fields', request.socket.remoteAddress ?? '', request.verified?.name, { detail: problem.message });
+  return problem;
+}
+
+function problemOfServer(error: FastifyError, log: Log): Problem {
+  const { statusCode = 500 } = error;
+  if (statusCode === 413) return new Problem('too-large', 'the body is larger than 64 KiB');
+  if (statusCode === 415) return new Problem('unsupported-media-type', 'the body is not application/json');
+  if (statusCode >= 400 && statusCode < 500) return new Problem('invalid-request', 'the body is not valid JSON');
+  log.error({ reason: reasonOf(error) }, 'a request failed: a fault of this program');
+  return new Problem('internal', 'see the log of ingress-http');
+}

@@ -1,0 +1,37 @@
+// Who calls, for the doors that read it from the Authorization header: a key, or a client's name and password.
+import type { Verified } from '#shared/doors/credentials.ts';
+import { isKey } from '#shared/doors/keys.ts';
+import type { Means } from './mounted.ts';
+
+/** What a request presents. A key needs no name. */
+export type Presented = { name?: string; secret: string };
+
+/** `Basic …` or `Bearer KEY`; undefined for anything else. */
+export function presentedIn(header: string | undefined): Presented | undefined {
+  const [, scheme, value] = /^(\S{1,16}) +(\S{1,1024})$/.exec(header ?? '') ?? [];
+  if (value === undefined) return undefined;
+  switch (scheme!.toLowerCase()) {
+    case 'bearer':
+      return { secret: value };
+    case 'basic': {
+      const pair = Buffer.from(value, 'base64').toString();
+      const colon = pair.indexOf(':');
+      return colon === -1 ? undefined : { name: pair.slice(0, colon), secret: pair.slice(colon + 1) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The client, or undefined, also when it may not call from this address. A key opens its client whatever the name. */
+export async function verify(
+  presented: Presented | undefined,
+  address: string,
+  { credentials, keys }: Pick<Means, 'credentials' | 'keys'>,
+): Promise<Verified | undefined> {
+  if (!presented) return undefined;
+  const { name, secret } = presented;
+  const byKey = isKey(secret) ? keys(secret) : undefined;
+  const verified = byKey ?? (name === undefined ? undefined : await credentials.verify(name, secret));
+  return verified && credentials.allows(verified, address) ? verified : undefined;
+}

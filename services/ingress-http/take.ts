@@ -1,0 +1,76 @@
+// From what a request asks for to messages on the bus, or why not: for the doors that name recipients one by one. Kannel's
+// door reads its own way.
+import { ConfirmLost } from '#shared/bus/publish.ts';
+import { prepare, type Request, refuse, submit } from '#shared/doors/accept.ts';
+import type { Verified } from '#shared/doors/credentials.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { parseRecipients, type Recipient } from '#shared/sms/number.ts';
+import type { Means } from './mounted.ts';
+
+/** Why nothing was taken: each door has its own words for it. */
+export type Reason = 'authorization' | 'fields' | 'to' | 'from' | 'text' | 'limit' | 'broker';
+export type Refusal = {
+  reason: Reason;
+  detail: string;
+  /** The recipient that cannot be read, counted from 0. */
+  recipient?: number;
+  /** After this many seconds it is worth another try. */
+  retryAfterS?: number;
+  /** The broker did not confirm, so they may go out all the same. */
+  lost?: Sms[];
+};
+
+export type Asked = Omit<Request, 'door' | 'address' | 'recipients' | 'from' | 'traceparent'> & {
+  to: readonly string[];
+  /** The client's own sender when there is none. */
+  from?: string;
+};
+export type Call = { verified: Verified; address: string; traceparent: unknown; fields: string[] };
+
+const MOST_SENDER = 20;
+const BROKER_RETRY_S = 2;
+
+/** The messages, once the broker has them all, or the refusal, which `hermod refusals` shows. Sent are all or none. */
+export async function take(
+  asked: Asked,
+  call: Call,
+  { bus, log }: Pick<Means, 'bus' | 'log'>,
+  /** Ids of an earlier try whose answer was lost: what it sent and what this one sends is then the same message. */
+  ids: readonly string[] = [],
+): Promise<Sms[] | Refusal> {
+  const { verified, address, fields } = call;
+  const no = (refusal: Refusal): Refusal => {
+    refuse('http', refusal.reason, address, verified.name, { fields, detail: refusal.detail });
+    return refusal;
+  };
+  const read = readRequest(asked, call);
+  if ('reason' in read) return no(read);
+  const prepared = prepare(read, verified, Date.now());
+  if (!Array.isArray(prepared)) return no({ reason: 'limit', detail: prepared.refused });
+  const messages = prepared.map((message, i) => ({ ...message, id: ids[i] ?? message.id }));
+  try {
+    await submit(bus, messages, address, log);
+  } catch (error) {
+    const detail = 'the broker does not take messages right now';
+    const lost = error instanceof ConfirmLost ? { lost: messages } : {};
+    return no({ reason: 'broker', detail, retryAfterS: BROKER_RETRY_S, ...lost });
+  }
+  return messages;
+}
+
+function readRequest({ to, from: asked, ...rest }: Asked, { verified, address, traceparent }: Call): Request | Refusal {
+  const { country, sender } = verified.client;
+  const recipients: Recipient[] = [];
+  for (const [i, one] of to.entries()) {
+    const parsed = parseRecipients(one, country ? { defaultCountry: country } : {});
+    if (!parsed.ok) return { reason: 'to', detail: parsed.reason, recipient: i };
+    recipients.push(...parsed.numbers);
+  }
+  if (recipients.length === 0) return { reason: 'to', detail: 'there is no recipient' };
+  const from = asked || sender;
+  if (!from) return { reason: 'from', detail: 'there is no sender, and the client has none of its own' };
+  if (from.length > MOST_SENDER || !/^[ -~]+$/.test(from))
+    return { reason: 'from', detail: `a sender has at most ${MOST_SENDER} characters of printable ASCII` };
+  if (rest.text === '') return { reason: 'text', detail: 'the text is empty' };
+  return { ...rest, door: 'http', address, recipients, from, traceparent };
+}
