@@ -1,7 +1,8 @@
 // How often something may happen, counted over all doors and replicas: in memory, where all doors are one process, or in
-// the Valkey or Redis that REDIS_URL names. Nothing else is kept there, and losing it costs only the counts.
+// the Valkey or Redis that REDIS_URL names. Beside the counts only notes are kept there, and neither shows a number or text.
 import { hash, randomBytes } from 'node:crypto';
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible';
+import { type Notes, ownNotes, sharedNotes } from './notes.ts';
 import { openLog, reasonOf } from './telemetry/log.ts';
 
 /** A door answers within 2 s: a count that takes longer than this is done in memory instead. */
@@ -23,6 +24,7 @@ export type Counters = {
   giveBack(key: string, n: number, window: Window): void;
   /** Stands for a value without showing it, the same in all replicas. */
   conceal(...parts: string[]): string;
+  notes: Notes;
 };
 
 let opened: Promise<Counters> | undefined;
@@ -61,6 +63,7 @@ export async function openCounters(url?: string): Promise<Counters & { close(): 
     },
     giveBack,
     conceal: (...parts) => hash('sha256', [secret, ...parts].join('\0'), 'base64url'),
+    notes: redis ? sharedNotes(redis) : ownNotes(),
     close: () => redis?.disconnect(),
   };
 }

@@ -2,13 +2,14 @@
 // door reads its own way.
 import { ConfirmLost } from '#shared/bus/publish.ts';
 import { prepare, type Request, refuse, submit } from '#shared/doors/accept.ts';
+import { Excess } from '#shared/doors/admission.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { parseRecipients, type Recipient } from '#shared/sms/number.ts';
 import type { Means } from './mounted.ts';
 
 /** Why nothing was taken: each door has its own words for it. */
-export type Reason = 'authorization' | 'fields' | 'to' | 'from' | 'text' | 'limit' | 'broker';
+export type Reason = 'to' | 'from' | 'text' | 'limit' | 'not permitted' | 'too often' | 'broker';
 export type Refusal = {
   reason: Reason;
   detail: string;
@@ -35,22 +36,34 @@ export async function take(
   asked: Asked,
   call: Call,
   { bus, log }: Pick<Means, 'bus' | 'log'>,
-  /** Ids of an earlier try whose answer was lost: what it sent and what this one sends is then the same message. */
-  ids: readonly string[] = [],
+  /**
+   * Of an earlier try of the same request. Where its answer was lost, what it sent and what this one sends is then the
+   * same message; where it was `sent`, nothing is sent again.
+   */
+  { ids, sent }: { ids: readonly string[]; sent: boolean } = { ids: [], sent: false },
 ): Promise<Sms[] | Refusal> {
   const { verified, address, fields } = call;
-  const no = (refusal: Refusal): Refusal => {
-    refuse('http', refusal.reason, address, verified.name, { fields, detail: refusal.detail });
+  /** `word` is the reason as all doors name it. */
+  const no = (refusal: Refusal, word: string = refusal.reason): Refusal => {
+    refuse('http', word, address, verified.name, { fields, detail: refusal.detail });
     return refusal;
   };
   const read = readRequest(asked, call);
   if ('reason' in read) return no(read);
   const prepared = prepare(read, verified, Date.now());
-  if (!Array.isArray(prepared)) return no({ reason: 'limit', detail: prepared.refused });
+  if (!Array.isArray(prepared)) {
+    const { reason, refused } = prepared;
+    return no({ reason: reason === 'limit' ? reason : 'not permitted', detail: refused }, reason);
+  }
   const messages = prepared.map((message, i) => ({ ...message, id: ids[i] ?? message.id }));
+  if (sent) return messages;
   try {
-    await submit(bus, messages, address, log);
+    await submit(bus, messages, verified.client, address, log);
   } catch (error) {
+    if (error instanceof Excess) {
+      const { message, reason, retryAfterS } = error;
+      return no({ reason: 'too often', detail: message, retryAfterS }, reason);
+    }
     const detail = 'the broker does not take messages right now';
     const lost = error instanceof ConfirmLost ? { lost: messages } : {};
     return no({ reason: 'broker', detail, retryAfterS: BROKER_RETRY_S, ...lost });
@@ -59,7 +72,7 @@ export async function take(
 }
 
 function readRequest({ to, from: asked, ...rest }: Asked, { verified, address, traceparent }: Call): Request | Refusal {
-  const { country, sender } = verified.client;
+  const { country, sender, forcedSender } = verified.client;
   const recipients: Recipient[] = [];
   for (const [i, one] of to.entries()) {
     const parsed = parseRecipients(one, country ? { defaultCountry: country } : {});
@@ -67,7 +80,7 @@ function readRequest({ to, from: asked, ...rest }: Asked, { verified, address, t
     recipients.push(...parsed.numbers);
   }
   if (recipients.length === 0) return { reason: 'to', detail: 'there is no recipient' };
-  const from = asked || sender;
+  const from = forcedSender || asked || sender;
   if (!from) return { reason: 'from', detail: 'there is no sender, and the client has none of its own' };
   if (from.length > MOST_SENDER || !/^[ -~]+$/.test(from))
     return { reason: 'from', detail: `a sender has at most ${MOST_SENDER} characters of printable ASCII` };

@@ -29,6 +29,7 @@ beforeAll(async () => {
           ...{ country: 'GB', callbacks: { secret: SECRET, allow: ['127.0.0.1'] } },
         },
         nosender: { password: 'foobar' },
+        limited: { password: 'foobar', sender: '1', countries: ['GB'], dailyQuota: 1 },
         elsewhere: { password: 'foobar', networks: ['10.0.0.0/8'] },
       },
       callbacks: { retries: ['200ms'] },
@@ -167,6 +168,19 @@ describe('refusals', () => {
     expect((await send({ ...good, callback }, as('tester'))).body).toMatchObject({
       type: '/v1/problems/unsigned-callback',
     });
+  });
+
+  test('what the client may not send, and how much', async () => {
+    const as = { authorization: basicAuth('limited', 'foobar') };
+    expect(await send({ to: '+491701234567', text: 'x' }, as)).toMatchObject({
+      status: 403,
+      body: { type: '/v1/problems/not-permitted', detail: 'recipient 1: its country is not allowed' },
+    });
+    const allowed = { to: '+447700900150', text: 'x' };
+    expect(await send(allowed, as)).toMatchObject({ status: 202 });
+    const over = await send(allowed, as);
+    expect(over).toMatchObject({ status: 429, body: { type: '/v1/problems/too-often' } });
+    expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
   test('a path that is not there', async () => {

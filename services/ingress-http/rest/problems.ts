@@ -34,6 +34,11 @@ export const PROBLEMS = {
     title: 'Key, name or password is wrong, or the client may not call from here',
     todo: 'Send `Authorization: Bearer KEY` or Basic. `hermod refusals` shows the administrator who was refused.',
   },
+  'not-permitted': {
+    status: 403,
+    title: 'The client may not send this',
+    todo: 'The administrator decides: senders, countries, prefixes and lists stand in the row of the client.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such message or path',
@@ -59,6 +64,11 @@ export const PROBLEMS = {
     status: 422,
     title: 'This Idempotency-Key came with another request before',
     todo: 'Use a new key for each new request, and the same one only to repeat it.',
+  },
+  'too-often': {
+    status: 429,
+    title: 'A limit of the client is reached',
+    todo: 'Ask again after the time in Retry-After. The limits are `rate`, `dailyQuota` and `perNumber` of the client.',
   },
   internal: { status: 500, title: 'A fault of this program', todo: 'The log of ingress-http says more.' },
   unavailable: {

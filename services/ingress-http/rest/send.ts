@@ -1,6 +1,7 @@
 // POST /v1/messages and its preview.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { counters } from '#shared/counters.ts';
 import { WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { decodeGsm7, isGsm7 } from '#shared/sms/gsm7.ts';
@@ -8,7 +9,7 @@ import { countSegments, encodingOf, split } from '#shared/sms/segments.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import type { Means } from '../mounted.ts';
 import { type Asked, type Reason, type Refusal, take } from '../take.ts';
-import { begin, type Once, ownMemory } from './idempotency.ts';
+import { begin, type Once } from './idempotency.ts';
 import { answers } from './openapi.ts';
 import { Problem, type ProblemName } from './problems.ts';
 import { previewAnswer, previewRequest, sendAnswer, sendHeaders, sendRequest } from './schemas.ts';
@@ -17,12 +18,12 @@ import { previewAnswer, previewRequest, sendAnswer, sendHeaders, sendRequest } f
 const ALL_STEPS = 1 + 2 + 8 + 16;
 
 const KINDS: Record<Reason, ProblemName> = {
-  authorization: 'unauthorised',
-  fields: 'invalid-request',
   to: 'invalid-recipient',
   from: 'invalid-sender',
   text: 'invalid-request',
   limit: 'too-much',
+  'not permitted': 'not-permitted',
+  'too often': 'too-often',
   broker: 'unavailable',
 };
 
@@ -30,8 +31,6 @@ type Send = z.output<typeof sendRequest>;
 type Preview = z.output<typeof previewRequest>;
 
 export function addSending(app: FastifyInstance, means: Means): void {
-  const memory = ownMemory();
-
   app.post(
     '/messages',
     {
@@ -42,7 +41,8 @@ export function addSending(app: FastifyInstance, means: Means): void {
         response: answers(
           { 202: { description: 'Every message is kept by the broker.', schema: sendAnswer } },
           ...(['invalid-request', 'invalid-recipient', 'invalid-sender', 'too-much', 'unsigned-callback'] as const),
-          ...(['in-progress', 'key-reused', 'too-large', 'unsupported-media-type', 'unavailable'] as const),
+          ...(['not-permitted', 'in-progress', 'key-reused', 'too-large', 'unsupported-media-type'] as const),
+          ...(['too-often', 'unavailable'] as const),
         ),
       } as object,
     },
@@ -50,35 +50,28 @@ export function addSending(app: FastifyInstance, means: Means): void {
       const body = request.body as Send;
       const { name } = request.verified!;
       const key = request.headers['idempotency-key'] as string | undefined;
-      const once = key === undefined ? undefined : await begin(memory, name, key, body);
-      const answer = once?.answer ?? JSON.stringify(await send(body, request, once));
-      const { messages } = JSON.parse(answer) as z.output<typeof sendAnswer>;
+      const once = key === undefined ? undefined : await begin(await counters(), name, key, body);
+      const messages = await send(body, request, once);
       if (messages.length === 1) reply.header('location', `/v1/messages/${messages[0]!.id}`);
-      return reply.code(202).type('application/json').send(answer);
+      return reply.code(202).send({ messages: messages.map(answerOf) } satisfies z.input<typeof sendAnswer>);
     },
   );
 
   /** Every way out of here settles `once`. */
-  async function send(
-    body: Send,
-    request: FastifyRequest,
-    once: Once | undefined,
-  ): Promise<z.input<typeof sendAnswer>> {
+  async function send(body: Send, request: FastifyRequest, once: Once | undefined): Promise<Sms[]> {
     try {
-      const asked = askedOf(body, request);
       const call = {
         verified: request.verified!,
         address: request.socket.remoteAddress ?? '',
         traceparent: request.headers.traceparent,
         fields: Object.keys(body),
       };
-      const taken = await take(asked, call, means, once?.ids);
+      const taken = await take(askedOf(body, request), call, means, once);
       if (!Array.isArray(taken)) throw await refused(taken, body, once);
-      const answer = { messages: taken.map(answerOf) };
-      await once?.done(JSON.stringify(answer));
-      return answer;
+      if (!once?.sent) await once?.done(taken.map(({ id }) => id));
+      return taken;
     } catch (error) {
-      if (!(error instanceof Lost)) await once?.refused();
+      if (!(error instanceof Lost) && !once?.sent) await once?.refused();
       throw error;
     }
   }
