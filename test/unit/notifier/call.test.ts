@@ -47,6 +47,7 @@ test('a GET with Host, Connection and User-Agent and nothing else, over connecti
   expect(receiver.seen[0]).toEqual({
     method: 'GET',
     url: "/d?t='8'&x=%zz|",
+    body: '',
     headers: [
       ['host', `127.0.0.1:${receiver.port}`],
       ['connection', 'keep-alive'],
