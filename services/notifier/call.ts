@@ -1,6 +1,6 @@
 // One try of a callback: GET, or POST of a signed event, a time limit for all of it, few redirects, each judged by the address rule.
 import type { Dispatcher } from 'undici';
-import { reasonOf } from '#shared/telemetry/log.ts';
+import { failureText } from '#shared/http/failures.ts';
 import { Refused } from './addresses.ts';
 import type { Caller } from './clients.ts';
 import type { Event } from './event.ts';
@@ -42,7 +42,7 @@ export async function makeCall(
     const refused = refusalIn(error);
     return refused
       ? { ok: false, reason: refused.message, permanent: true }
-      : { ok: false, reason: failureText(error, timeoutMs) };
+      : { ok: false, reason: failed(error, timeoutMs) };
   }
 }
 
@@ -126,19 +126,5 @@ function refusalIn(error: unknown): Refused | undefined {
   return undefined;
 }
 
-const FAILURES: Record<string, string> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  ENOTFOUND: 'no such host name',
-  EAI_AGAIN: 'the name server does not answer',
-  EHOSTUNREACH: 'host unreachable',
-  ENETUNREACH: 'network unreachable',
-  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
-  UND_ERR_SOCKET: 'connection closed before the answer',
-};
-
-function failureText(error: unknown, timeoutMs: number): string {
-  if (error instanceof TimeOver) return `no answer within ${timeoutMs / 1_000} s`;
-  const { code } = error as { code?: string };
-  return (code !== undefined && FAILURES[code]) || reasonOf(error);
-}
+const failed = (error: unknown, timeoutMs: number) =>
+  error instanceof TimeOver ? `no answer within ${timeoutMs / 1_000} s` : failureText(error);

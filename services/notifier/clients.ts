@@ -1,14 +1,11 @@
 // How calls are made for each client: its address rule, its certificates, its proxy, its password; one pool of
 // connections for each set of such settings.
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Config } from '#shared/config/schema.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
+import { openDispatcher } from '#shared/http/dispatcher.ts';
+import { readPems } from '#shared/http/pems.ts';
+import { basic } from '#shared/providers/encode.ts';
 import { type AddressRule, openAddressRule } from './addresses.ts';
-import { basic } from './target.ts';
 
 export type Caller = {
   dispatcher: Dispatcher;
@@ -21,8 +18,6 @@ export type Caller = {
 type Settings = NonNullable<Config['clients'][string]['callbacks']>;
 
 const CONNECT_MS = 3_000;
-/** Shorter than the idle time of common servers, so that a call seldom meets a connection that is being closed. */
-const IDLE_MS = 4_000;
 
 export type Callers = { of(client: string): Caller; close(): Promise<void> };
 
@@ -53,54 +48,16 @@ function callerOf(
   const rule = openAddressRule([...allow, ...settings.allow]);
   const { user, password = '', proxy } = settings;
   return {
-    dispatcher: dispatcherOf(proxy, pemsOf(path, settings, dir), rule, perHost, timeout),
+    dispatcher: openDispatcher({
+      proxy,
+      tls: readPems(path, settings, dir),
+      lookup: rule.lookup,
+      connections: perHost,
+      connectMs: Math.min(CONNECT_MS, timeout),
+      idleMs: timeout,
+    }),
     rule,
     proxied: proxy !== undefined,
     ...(user === undefined ? {} : { authorization: basic(user, password) }),
   };
-}
-
-type Pems = { ca?: Buffer; cert?: Buffer; key?: Buffer };
-
-function dispatcherOf(
-  proxy: string | undefined,
-  pems: Pems,
-  { lookup }: AddressRule,
-  perHost: number,
-  timeout: number,
-): Dispatcher {
-  const connectMs = Math.min(CONNECT_MS, timeout);
-  const tls = { ...pems, rejectUnauthorized: true, timeout: connectMs };
-  const pool = { connections: perHost, keepAliveTimeout: IDLE_MS, headersTimeout: timeout, bodyTimeout: timeout };
-  if (proxy === undefined) return new Agent({ ...pool, connect: { ...tls, lookup } });
-  // Through a tunnel for https; in the proxy's own form for http, for which few proxies open a tunnel.
-  return new ProxyAgent({
-    ...pool,
-    uri: proxy,
-    proxyTunnel: false,
-    requestTls: tls,
-    proxyTls: { timeout: connectMs, rejectUnauthorized: true },
-  });
-}
-
-function pemsOf(path: string, settings: Settings, dir: string): Pems {
-  const pems: Pems = {};
-  for (const kind of ['ca', 'cert', 'key'] as const) {
-    const file = settings[kind];
-    if (file === undefined) continue;
-    try {
-      pems[kind] = readFileSync(resolve(dir, file));
-    } catch (error) {
-      throw new Error(`${path}.${kind}: ${reasonOf(error)}`);
-    }
-  }
-  if ((pems.cert === undefined) !== (pems.key === undefined)) throw new Error(`${path}: cert and key belong together`);
-  try {
-    // A secure context takes an authority's file without complaint, whatever is in it.
-    if (pems.ca) new X509Certificate(pems.ca);
-    createSecureContext(pems);
-  } catch (error) {
-    throw new Error(`${path}: its ca, cert or key cannot be used: ${reasonOf(error)}`);
-  }
-  return pems;
 }

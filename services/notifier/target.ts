@@ -1,4 +1,5 @@
 // From a URL to where the call goes: the authority is read by the WHATWG URL parser, the rest travels octet for octet.
+import { basic } from '#shared/providers/encode.ts';
 
 export type Target = {
   /** `https://host:port`, without user and password. */
@@ -42,9 +43,6 @@ function authorityOf(head: string): Authority | undefined {
     return undefined;
   }
 }
-
-export const basic = (user: string, password: string) =>
-  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 /** Without the fragment. A character that may not stand in a request line is encoded; up to U+00FF it is one octet. */
 function pathOf(rest: string): string {
