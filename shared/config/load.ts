@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
+import { httpFault } from './bearers/http.ts';
 import { scriptsFault } from './bearers/script.ts';
 import { mailFault } from './mail.ts';
 import { routesFault } from './routes.ts';
@@ -108,22 +109,22 @@ type Shape = {
   oneOf?: Shape[];
 };
 
+/** A shape and all that it may be instead, such as the rows of each bearer and preset. */
+const alternatives = (shape: Shape): Shape[] => [
+  shape,
+  ...[...(shape.anyOf ?? []), ...(shape.oneOf ?? [])].flatMap(alternatives),
+];
+
 /** The keys that the schema knows at a path, from its JSON Schema. */
 function keysAt(path: readonly PropertyKey[]): string[] {
   let shapes: Shape[] = [schema.toJSONSchema({ io: 'input' }) as Shape];
   for (const step of path) {
-    shapes = shapes.flatMap((shape) => {
-      const all = [shape, ...(shape.anyOf ?? []), ...(shape.oneOf ?? [])];
-      return all.flatMap((one) => {
-        const next =
-          typeof step === 'number' ? one.items : (one.properties?.[String(step)] ?? one.additionalProperties);
-        return next && typeof next === 'object' ? [next] : [];
-      });
+    shapes = shapes.flatMap(alternatives).flatMap((one) => {
+      const next = typeof step === 'number' ? one.items : (one.properties?.[String(step)] ?? one.additionalProperties);
+      return next && typeof next === 'object' ? [next] : [];
     });
   }
-  return shapes
-    .flatMap((shape) => [shape, ...(shape.anyOf ?? []), ...(shape.oneOf ?? [])])
-    .flatMap((one) => Object.keys(one.properties ?? {}));
+  return shapes.flatMap(alternatives).flatMap((one) => Object.keys(one.properties ?? {}));
 }
 
 /** The known key with the smallest edit distance, when it is near enough to be meant. */
@@ -155,6 +156,6 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
   const fail = (path: (string | number)[], message: string): never => {
     throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
   };
-  const fault = routesFault(config) ?? mailFault(config) ?? scriptsFault(config);
+  const fault = routesFault(config) ?? mailFault(config) ?? httpFault(config) ?? scriptsFault(config);
   if (fault) fail(fault.path, fault.message);
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { LANES } from '../topology.ts';
 import { clientAdmission } from './admission.ts';
+import { dlrListener, httpProvider } from './bearers/http.ts';
 import { pushProvider } from './bearers/push.ts';
 import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
@@ -65,6 +66,8 @@ export const schema = z.strictObject({
       smtp: smtpListener.optional(),
       smtps: smtpsListener.optional(),
       smpp: smppListener.optional(),
+      /** Callbacks of HTTP providers: delivery receipts and incoming messages. */
+      dlr: dlrListener.optional(),
       /** /live, /ready and /metrics. */
       admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_464) }).prefault({}),
     })
@@ -72,7 +75,10 @@ export const schema = z.strictObject({
   clients: z.record(name, client).default({}),
   /** Each row is one of the bearers. */
   providers: z
-    .record(name, z.discriminatedUnion('bearer', [smppProvider, smtpProvider, scriptProvider, pushProvider]))
+    .record(
+      name,
+      z.discriminatedUnion('bearer', [httpProvider, smppProvider, smtpProvider, scriptProvider, pushProvider]),
+    )
     .default({}),
   /** Where the programs of script providers are. */
   scripts: scriptsSection.optional(),
