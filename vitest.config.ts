@@ -12,7 +12,9 @@ export default defineConfig({
   test: {
     env: { HERMOD_LOG_LEVEL: 'fatal', HERMOD_ACCESS_LOG: 'off' },
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/providers/**/*.test.ts'], testTimeout: 20_000 },
+      },
       { test: { name: 'flows', include: ['test/flows/**/*.test.ts'], ...withBroker } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withBroker, testTimeout: 300_000 } },
     ],

@@ -19,9 +19,11 @@ const PROCESSES: readonly (readonly string[])[] = [
   [
     'router',
     'egress-smpp',
+    'egress-http',
     'egress-smtp',
     'egress-script',
     'egress-push',
+    'ingress-dlr',
     'ingress-smtp',
     'ingress-smpp',
     'ingress-http',
@@ -134,6 +136,7 @@ async function start(): Promise<void> {
 /** Doors that the configuration does not open are not started, nor bearers without a provider. */
 function isWanted(name: string, { listen, providers }: Loaded['config']): boolean {
   if (name.startsWith('egress-')) return Object.values(providers).some(({ bearer }) => name === `egress-${bearer}`);
+  if (name === 'ingress-dlr') return listen.dlr !== undefined;
   if (name === 'ingress-smtp') return listen.smtp !== undefined || listen.smtps !== undefined;
   if (name === 'ingress-smpp') return listen.smpp !== undefined;
   return true;
