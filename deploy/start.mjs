@@ -1,5 +1,5 @@
-// What `npm start`, `npm test` and `npm run bench` run, on any Node from 18: brings node_modules in line with
-// package-lock.json, then runs the asked-for program on the project's own Node 24.
+// What `npm start`, `npm test`, `npm run bench` and `npm run faults` run, on any Node from 18: brings node_modules in line
+// with package-lock.json, then runs the asked-for program on the project's own Node 24.
 //
 // Signals. npm passes on the SIGINT that the terminal has already sent to everybody, so it arrives here twice, and to
 // the program a second one means "hurry". Therefore the program runs in a session of its own, where the terminal does
@@ -19,7 +19,7 @@ const NODE_MAJOR = 24;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const SAME_SIGNAL_MS = 1_000;
 const PARENT_EVERY_MS = 500;
-const ENTRIES = { test: 'test/run.ts', bench: 'test/load/bench.ts' };
+const ENTRIES = { test: 'test/run.ts', bench: 'test/load/bench.ts', faults: 'test/faults/run.ts' };
 const END_WITH_US =
   "data:text/javascript,process.channel?.unref();process.once('disconnect',()=>process.kill(process.pid,'SIGTERM'))";
 

@@ -157,8 +157,10 @@ function keep(session: Session, provider: Provider, events: SessionEvents): Smpp
 
   const ticker = setInterval(() => {
     const now = performance.now();
-    const oldest = waiting.entries().next().value;
-    if (oldest && now - oldest[1].since > provider.responseTimeout) answered(oldest[0], 'lost');
+    for (const [sequence, { since }] of waiting) {
+      if (now - since <= provider.responseTimeout) break; // They stand in the order in which they were sent.
+      answered(sequence, 'lost');
+    }
     const silent = now - heardAt;
     if (silent > provider.enquireLink * 2)
       return end(`silent for ${Math.round(silent / 1_000)} s, enquire_link not answered`);

@@ -12,7 +12,9 @@ const ASK_AGAIN_MS = { least: 2_000, most: 5_000 };
 /** Who lost the claim ends its session within the first; who takes over a held slot waits for the second before it binds. */
 const LET_GO_MS = 1_500;
 const TAKE_OVER_MS = 2_000;
-const BACK_OFF_MS = { first: 500, most: 30_000 };
+const BACK_OFF_MS = { first: 200, most: 10_000 };
+/** A bind that held so long was a good one: the next try comes soon again. */
+const GOOD_AFTER_MS = 1_000;
 
 /** A bound slot. `usable` is false while its claim is not sure. */
 export type Bind<P> = { link: Link<P>; pace: Pace; usable: boolean };
@@ -86,7 +88,8 @@ export function runSlot<P>(
     await mine.link.close(0);
   }
 
-  async function session(): Promise<string> {
+  /** Until the bind is over; `ms` is how long it was open. */
+  async function session(): Promise<{ reason: string; ms: number }> {
     let ended: (reason: string) => void = () => {};
     const over = new Promise<string>((resolve) => {
       ended = resolve;
@@ -94,16 +97,17 @@ export function runSlot<P>(
     const link = await bearer.open(ended);
     if (!claim || stopping) {
       await link.close(0);
-      return 'the claim was lost while binding';
+      return { reason: 'the claim was lost while binding', ms: 0 };
     }
     bind = { link, pace: new Pace(share, performance.now()), usable: true };
     const mine = bind;
+    const openedAt = performance.now();
     events.up(mine);
     const reason = await over;
     bind = undefined;
     link.cut(reason);
     events.down(mine, reason);
-    return reason;
+    return { reason, ms: performance.now() - openedAt };
   }
 
   async function run(): Promise<void> {
@@ -118,15 +122,16 @@ export function runSlot<P>(
       if (heldByOther) await pause(TAKE_OVER_MS);
       heldByOther = false;
       if (stopping || !claim) continue;
-      const boundAt = performance.now();
+      let heldFor = 0;
       try {
-        const reason = await session();
+        const { reason, ms } = await session();
+        heldFor = ms;
         if (!stopping) log.warn({ provider: name, slot: n, reason }, 'session ended');
       } catch (error) {
         events.failed(reasonOf(error));
         log.warn({ provider: name, slot: n, reason: reasonOf(error) }, 'cannot bind');
       }
-      if (performance.now() - boundAt > BACK_OFF_MS.most) delay = BACK_OFF_MS.first;
+      if (heldFor > GOOD_AFTER_MS) delay = BACK_OFF_MS.first;
       if (!stopping) await pause(delay * (0.5 + Math.random()));
       delay = Math.min(delay * 2, BACK_OFF_MS.most);
     }

@@ -4,6 +4,7 @@ import { Esme, firstText, id, readDeliver } from '../peers/esme.ts';
 
 const STEADY_MS = 5_000;
 const IDLE_MS = 600_000;
+const BIND_AGAIN_MS = 200;
 
 export type SmppClient = {
   /** One submit_sm: accepted, refused (a status, or no door to bind to), or no answer at all. */
@@ -19,6 +20,7 @@ export function smppClient(
 ) {
   let bound: Promise<Esme> | undefined;
   let current: Esme | undefined;
+  let closed = false;
 
   async function bind(): Promise<Esme> {
     const esme = await Esme.connect(port);
@@ -33,8 +35,19 @@ export function smppClient(
     void serve(esme).finally(() => {
       esme.close();
       bound = undefined;
+      setTimeout(keepBound, BIND_AGAIN_MS);
     });
     return esme;
+  }
+
+  /** Receipts come only while a session is there. */
+  function keepBound(): void {
+    if (closed || bound) return;
+    bound = bind();
+    bound.catch(() => {
+      bound = undefined;
+      setTimeout(keepBound, BIND_AGAIN_MS);
+    });
   }
 
   /** Until the line is cut. */
@@ -52,18 +65,18 @@ export function smppClient(
 
   const client: SmppClient = {
     async submit(to) {
-      bound ??= bind();
-      const esme = await bound.catch(() => undefined);
-      if (!esme) {
-        bound = undefined;
-        return 'refused';
-      }
+      keepBound();
+      const esme = await bound?.catch(() => undefined);
+      if (!esme) return 'refused';
       const sequence = esme.submit({ dest: { ton: 1, npi: 1, addr: to }, registered: 1 });
       const answer = await esme.answerTo(sequence, STEADY_MS).catch(() => undefined);
       if (!answer) return 'no answer';
       return answer.status === 0 && firstText(answer) !== '' ? 'accepted' : 'refused';
     },
-    close: () => current?.close(),
+    close() {
+      closed = true;
+      current?.close();
+    },
   };
   return client;
 }

@@ -1,0 +1,88 @@
+// Every service as a process of its own, under something like an orchestrator: what dies is started again.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
+import { until } from '../rig/until.ts';
+
+export const SERVICES = [
+  'ledger',
+  'notifier',
+  'router',
+  'egress-smpp',
+  'ingress-smtp',
+  'ingress-smpp',
+  'ingress-http',
+] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const AGAIN_MS = 100;
+
+export type Services = {
+  /** SIGKILL. Resolves when the service is a new process. */
+  kill(name: ServiceName): Promise<void>;
+  /** SIGSTOP, and SIGCONT after `ms`. */
+  freeze(name: ServiceName, ms: number): Promise<void>;
+  /** SIGTERM, as in a rollout. Resolves when the new process is ready. */
+  restart(name: ServiceName): Promise<void>;
+  /** Milliseconds that SIGTERM took, the longest of all. */
+  longestStop(): number;
+  stop(): Promise<void>;
+};
+
+export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Promise<Services> {
+  const running = new Map<ServiceName, { child: ChildProcess; ready: Promise<void> }>();
+  let stopping = false;
+  let longestStop = 0;
+
+  function start(name: ServiceName): Promise<void> {
+    const child = spawn(process.execPath, [join(ROOT, 'services', name, 'main.ts'), '--admin-port', '0'], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ready = new Promise<void>((done) => {
+      child.stdout!.on('data', (chunk: Buffer) => {
+        log.write(chunk);
+        if (chunk.includes('"msg":"started"')) done();
+      });
+    });
+    running.set(name, { child, ready });
+    child.stderr!.pipe(log, { end: false });
+    child.once('exit', () => {
+      running.delete(name);
+      if (!stopping) setTimeout(() => !stopping && start(name), AGAIN_MS);
+    });
+    return ready;
+  }
+
+  /** Resolves when the service is another process than the one that gets `signal`, and ready if asked. */
+  async function replace(name: ServiceName, signal: 'SIGKILL' | 'SIGTERM', ready: boolean): Promise<void> {
+    const old = running.get(name)?.child;
+    const startedAt = performance.now();
+    old?.once('exit', () => {
+      if (signal === 'SIGTERM') longestStop = Math.max(longestStop, performance.now() - startedAt);
+    });
+    old?.kill(signal);
+    const isNew = () => running.has(name) && running.get(name)!.child !== old;
+    await until(`${name} runs again`, isNew, 20_000);
+    if (ready) await running.get(name)!.ready;
+  }
+
+  await Promise.all(SERVICES.map(start));
+  return {
+    kill: (name) => replace(name, 'SIGKILL', false),
+    restart: (name) => replace(name, 'SIGTERM', true),
+    async freeze(name, ms) {
+      const child = running.get(name)!.child;
+      child.kill('SIGSTOP');
+      await new Promise((thaw) => setTimeout(thaw, ms));
+      child.kill('SIGCONT');
+    },
+    longestStop: () => longestStop,
+    async stop() {
+      stopping = true;
+      for (const { child } of running.values()) child.kill('SIGTERM');
+      await until('the services have ended', () => running.size === 0, 30_000);
+    },
+  };
+}
