@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { LANES } from '../topology.ts';
 import { clientAdmission } from './admission.ts';
 import { dlrListener, httpProvider } from './bearers/http.ts';
+import { modemProvider } from './bearers/modem.ts';
 import { pushProvider } from './bearers/push.ts';
 import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
@@ -77,7 +78,7 @@ export const schema = z.strictObject({
   providers: z
     .record(
       name,
-      z.discriminatedUnion('bearer', [httpProvider, smppProvider, smtpProvider, scriptProvider, pushProvider]),
+      z.discriminatedUnion('bearer', [httpProvider, modemProvider, smppProvider, smtpProvider, scriptProvider, pushProvider]),
     )
     .default({}),
   /** Where the programs of script providers are. */

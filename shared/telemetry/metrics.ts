@@ -85,6 +85,13 @@ export const metrics = {
     'provider',
     'lane',
   ]),
+  modemSignal: gauge('hermod_modem_signal_dbm', 'Signal of a modem; not there while it is unknown.', ['provider']),
+  modemRegistered: gauge('hermod_modem_registered', 'Whether the network has the SIM of a modem.', ['provider']),
+  modemStored: gauge('hermod_modem_stored_messages', "Messages in a modem's storage.", ['provider']),
+  modemRoom: gauge('hermod_modem_storage_messages', "Messages that a modem's storage holds.", ['provider']),
+  modemLost: counter('hermod_modem_lost_total', 'Times that a modem hung, was unplugged or lost its network.', [
+    'provider',
+  ]),
   callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
   callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
   callbacksWaiting: gauge('hermod_callbacks_waiting', 'Callbacks that the ledger still has to see told.', []),
