@@ -11,6 +11,7 @@ export const SERVICES: Record<string, () => Promise<Service>> = {
   'egress-push': async () => (await import('../services/egress-push/main.ts')).egressPush,
   'egress-http': async () => (await import('../services/egress-http/main.ts')).egressHttp,
   'ingress-dlr': async () => (await import('../services/ingress-dlr/main.ts')).ingressDlr,
+  'egress-modem': async () => (await import('../services/egress-modem/main.ts')).egressModem,
   'ingress-smtp': async () => (await import('../services/ingress-smtp/main.ts')).ingressSmtp,
   'ingress-smpp': async () => (await import('../services/ingress-smpp/main.ts')).ingressSmpp,
   'ingress-http': async () => (await import('../services/ingress-http/main.ts')).ingressHttp,

@@ -78,7 +78,14 @@ export const schema = z.strictObject({
   providers: z
     .record(
       name,
-      z.discriminatedUnion('bearer', [httpProvider, modemProvider, smppProvider, smtpProvider, scriptProvider, pushProvider]),
+      z.discriminatedUnion('bearer', [
+        httpProvider,
+        modemProvider,
+        smppProvider,
+        smtpProvider,
+        scriptProvider,
+        pushProvider,
+      ]),
     )
     .default({}),
   /** Where the programs of script providers are. */

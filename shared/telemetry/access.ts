@@ -3,7 +3,7 @@
 import pino from 'pino';
 
 export type AccessEvent = {
-  event: 'accepted' | 'refused' | 'submitted' | 'given-back' | 'receipt' | 'final' | 'callback';
+  event: 'accepted' | 'refused' | 'submitted' | 'given-back' | 'receipt' | 'final' | 'callback' | 'incoming';
   id?: string;
   /** Its trace id. */
   trace?: string | undefined;
@@ -12,6 +12,7 @@ export type AccessEvent = {
   provider?: string;
   /** Masked: see maskNumber. */
   to?: string;
+  from?: string;
   segments?: number;
   state?: string;
   reason?: string;
