@@ -24,6 +24,7 @@ const PROCESSES: readonly (readonly string[])[] = [
     'egress-script',
     'egress-push',
     'ingress-dlr',
+    'egress-modem',
     'ingress-smtp',
     'ingress-smpp',
     'ingress-http',
