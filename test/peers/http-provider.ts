@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 export type Call = { method: string; url: string; headers: IncomingHttpHeaders; body: string };
 export type Reply = { status?: number; headers?: Record<string, string>; body?: string };
 /** `hang`: no answer at all. `drop`: the connection is closed without one. */
-export type Behaviour = (call: Call, count: number) => Reply | 'hang' | 'drop';
+type Answer = Reply | 'hang' | 'drop';
+export type Behaviour = (call: Call, count: number) => Answer | Promise<Answer>;
 
 export type HttpProvider = {
   url: string;
@@ -27,11 +28,11 @@ export function startHttpProvider(first: Behaviour | Reply = {}, tls?: ServerOpt
   const server = (tls ? createTlsServer(tls) : createServer()).on('request', (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
+    request.on('end', async () => {
       const { method = '', url = '', headers } = request;
       const call = { method, url, headers, body: Buffer.concat(chunks).toString() };
       calls.push(call);
-      const reply = typeof behaviour === 'function' ? behaviour(call, calls.length) : behaviour;
+      const reply = typeof behaviour === 'function' ? await behaviour(call, calls.length) : behaviour;
       if (reply === 'drop') request.socket.destroy();
       else if (reply !== 'hang') response.writeHead(reply.status ?? 200, reply.headers).end(reply.body ?? '');
     });
