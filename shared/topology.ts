@@ -11,13 +11,24 @@ export const DEAD_KINDS = ['message', 'report', 'callback'] as const;
 export type DeadKind = (typeof DEAD_KINDS)[number];
 
 /** Kinds of report, the keys of the `report` exchange. */
-export const REPORT_KINDS = ['submitted', 'given-back', 'final', 'receipt', 'incoming', 'told', 'lease'] as const;
+export const REPORT_KINDS = [
+  'submitted',
+  'given-back',
+  'final',
+  'receipt',
+  'incoming',
+  'told',
+  'mark',
+  'lease',
+] as const;
 export type ReportKind = (typeof REPORT_KINDS)[number];
 
 /** Where a publish goes. The default exchange ('') routes by queue name. */
 export type Address = { exchange: string; key: string };
 
 export const toSubmit = (lane: Lane): Address => ({ exchange: 'submit', key: lane });
+/** Messages that are not due yet: to the ledger only, which releases them. */
+export const toSchedule: Address = { exchange: 'submit', key: 'scheduled' };
 export const toReport = (kind: ReportKind): Address => ({ exchange: 'report', key: kind });
 export const toHealth: Address = { exchange: 'health', key: '' };
 export const toQueue = (name: string): Address => ({ exchange: '', key: name });
@@ -31,6 +42,8 @@ export const deadQueue = (kind: DeadKind) => `dead.${kind}`;
 export const DEAD_READER = 'dead.reader';
 export const LEDGER = 'ledger';
 export const LEDGER_RPC = 'ledger.rpc';
+/** Claimed, like a bind slot, by the ledger that works; others stand by. */
+export const LEDGER_TURN = 'ledger.turn';
 export const NOTIFIER = 'notifier';
 /** Receipts for a client's SMPP sessions. */
 export const deliverQueue = (client: string) => `deliver.${client}`;
@@ -103,6 +116,7 @@ export function topology(providers: readonly string[], smppClients: readonly str
         { exchange: 'submit', key: lane, queue: routerQueue(lane) },
         { exchange: 'submit', key: lane, queue: LEDGER },
       ]),
+      { ...toSchedule, queue: LEDGER },
       ...REPORT_KINDS.map((kind) => ({ exchange: 'report', key: kind, queue: LEDGER })),
     ],
   };

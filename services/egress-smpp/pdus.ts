@@ -51,7 +51,7 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
     destination_addr: destination.addr,
     esm_class: ESM_CLASS,
     priority_flag: message.priority ?? 0,
-    schedule_delivery_time: message.notBefore === undefined ? '' : absoluteTime(message.notBefore),
+    schedule_delivery_time: '',
     validity_period: message.validityAsked || always ? absoluteTime(message.expiry) : '',
     data_coding: messageClass === undefined ? DATA_CODING[encoding] : CLASS_CODING[encoding] | messageClass,
   };

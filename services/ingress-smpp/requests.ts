@@ -28,6 +28,7 @@ const ENROUTE = 1;
 /** The command_status for each reason of NotPrepared. */
 const NOT_PREPARED = { limit: 'RINVMSGLEN', sender: 'RINVSRCADR', number: 'RINVDSTADR' } as const;
 
+type Cancelled = { state: 'cancelled' | 'too late' | 'unknown' };
 type Found = { state: string; stateAt: number; final: boolean } | null;
 
 /** Who asks, and from where. */
@@ -81,9 +82,21 @@ export function openRequests(bus: Bus, log: Log): Requests {
     return { status: STATUS.ROK!, fields: { message_id, ...fields, error_code: 0 } };
   }
 
+  /** Only a message that is scheduled can be taken back. */
+  async function cancelled({ name, client }: Asker, { message_id }: PDU): Promise<Answer> {
+    const id = fromClient(String(message_id), client.smpp.messageIds);
+    if (!id) return { status: STATUS.RCANCELFAIL! };
+    try {
+      const { state } = (await bus.ask(LEDGER_RPC, { ask: 'cancel', id, client: name }, ASK_WITHIN_MS)) as Cancelled;
+      return { status: state === 'cancelled' ? STATUS.ROK! : STATUS.RCANCELFAIL! };
+    } catch (error) {
+      log.warn({ client: name, reason: reasonOf(error) }, 'a cancel_sm could not be answered');
+      return { status: STATUS.RSYSERR! };
+    }
+  }
+
   return (asker, pdu) => {
-    // Nothing is held here that could be cancelled: an accepted message is on its way.
-    if (pdu.command === 'cancel_sm') return { status: STATUS.RCANCELFAIL! };
+    if (pdu.command === 'cancel_sm') return cancelled(asker, pdu);
     return pdu.command === 'query_sm' ? queried(asker, pdu) : submitted(asker, pdu);
   };
 }

@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
-import type { Database, Row } from './database.ts';
+import type { Database, Row, Sql } from './database.ts';
+import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
+import type { Cancelled } from './schedule.ts';
+import type { Seal } from './seal.ts';
+import type { Writer } from './writer.ts';
+
+type Question = z.infer<typeof question>;
+type Asked<A extends Question['ask']> = Extract<Question, { ask: A }>;
 
 export const question = z.discriminatedUnion('ask', [
   /** One message with its attempts. `client` limits it to that client's own. */
@@ -32,81 +39,131 @@ export const question = z.discriminatedUnion('ask', [
   }),
   /** Ends a scheduled message: `{state}` is `cancelled`, `too late` after its release, or `unknown`. */
   z.strictObject({ ask: z.literal('cancel'), id: z.uuid(), client: z.string().optional() }),
+  /** Receipts that match no message yet: how many of each provider, and the latest. */
+  z.strictObject({ ask: z.literal('receipts'), limit: z.int().min(1).max(1_000).default(100) }),
+  /** Every provider that was ever configured. */
+  z.strictObject({ ask: z.literal('providers') }),
   z.strictObject({ ask: z.literal('pause'), provider: z.string().max(32), paused: z.boolean() }),
   z.strictObject({ ask: z.literal('paused') }),
 ]);
 
-export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): string[] };
+export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): Promise<string[]> };
+
+export type AnswerOptions = {
+  db: Database;
+  writer: Pick<Writer, 'run'>;
+  seal: Seal;
+  cancel(asked: { id: string; client?: string | undefined }): Promise<Cancelled>;
+  /** Runs after every change of the list of paused providers. */
+  onPaused(providers: string[]): void;
+};
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const PAUSED = 'paused-providers';
+/** A message that was just accepted may be a moment away from the ledger. */
+const NEW_MS = 30_000;
+const WAIT_MS = { most: 1_500, step: 50 };
+const SQL = {
+  message: 'select * from message where id = $1',
+  attempts: 'select * from attempt where message_id = $1 order by handover, part',
+  owed: 'select count(*) as n from outbox where message_id = $1',
+  find: `select * from message where id >= $1 and known = 1 and (number like $2 or number_hash = $3)
+    order by id desc limit $4`,
+  list: `select * from message where client = $1 and id < $2 and id >= $3 and ($4 = '' or state = $4)
+    and ($5 = '' or number = $5 or number_hash = $6) order by id desc limit $7`,
+  unmatched: 'select * from unmatched_receipt order by at desc limit $1',
+  unmatchedCount: 'select provider, count(*) as n from unmatched_receipt group by provider order by provider',
+  providers: 'select name from known_provider order by name',
+  setting: 'select value from setting where name = $1',
+  set: 'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
+};
 
-/** `onPaused` runs after every change of the list of paused providers. */
-export function openAnswers(db: Database, onPaused: (providers: string[]) => void): Answers {
-  const sql = {
-    message: db.statement('select * from message where id = $1'),
-    attempts: db.statement('select * from attempt where message_id = $1 order by handover, part'),
-    owed: db.statement('select count(*) as n from outbox where message_id = $1'),
-    find: db.statement('select * from message where id >= $1 and number like $2 order by id desc limit $3'),
-    list: db.statement(`select * from message where client = $1 and id < $2 and id >= $3
-      and ($4 = '' or state = $4) and ($5 = '' or number = $5) order by id desc limit $6`),
-    setting: db.statement('select value from setting where name = $1'),
-    set: db.statement(
-      'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
-    ),
+export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOptions): Answers {
+  const { read } = db;
+  const pausedIn = async (sql: Sql): Promise<string[]> => {
+    const [row] = await sql.rows(SQL.setting, PAUSED);
+    return JSON.parse((row?.value as string) ?? '[]');
   };
-  const paused = (): string[] => JSON.parse((sql.setting.get(PAUSED)?.value as string) ?? '[]');
+
+  async function message({ id, client }: Asked<'message'>) {
+    const [row] = await read.rows<MessageRow>(SQL.message, id);
+    if (!row?.known || (client !== undefined && row.client !== client)) return null;
+    const attempts = await read.rows<AttemptRow>(SQL.attempts, id);
+    const [owed] = await read.rows(SQL.owed, id);
+    return { ...messageOf(row), attempts: attempts.map(attemptOf), callbacksWaiting: owed!.n };
+  }
+
+  async function list({ client, state = '', to = '', since, before = LAST_ID, limit }: Asked<'list'>) {
+    const hash = to && seal.hash(to);
+    const rows = await read.rows<MessageRow>(SQL.list, client, before, firstIdAt(since), state, to, hash, limit);
+    return { messages: rows.map(messageOf), ...(rows.length === limit ? { next: rows.at(-1)!.id } : {}) };
+  }
+
+  async function cancelled(asked: Asked<'cancel'>): Promise<Cancelled> {
+    for (const until = performance.now() + WAIT_MS.most; ; ) {
+      const answer = await cancel(asked);
+      const isNew = asked.id >= firstIdAt(Date.now() - NEW_MS);
+      if (answer.state !== 'unknown' || !isNew || performance.now() > until) return answer;
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS.step));
+    }
+  }
+
+  async function receipts({ limit }: Asked<'receipts'>) {
+    const counts = await read.rows(SQL.unmatchedCount);
+    const rows = await read.rows<Row & UnmatchedRow>(SQL.unmatched, limit);
+    return { counts, receipts: rows.map(unmatchedOf) };
+  }
+
+  async function pause({ provider, paused }: Asked<'pause'>): Promise<string[]> {
+    const providers = await writer.run(async (sql) => {
+      const rest = (await pausedIn(sql)).filter((name) => name !== provider);
+      const next = paused ? [...rest, provider] : rest;
+      await sql.run(SQL.set, PAUSED, JSON.stringify(next));
+      return next;
+    });
+    onPaused(providers);
+    return providers;
+  }
 
   return {
-    paused,
+    paused: () => pausedIn(read),
     async answer(asked) {
       const parsed = question.safeParse(asked);
       if (!parsed.success)
         throw new Error('the ledger does not understand this question: are both of the same version?');
       const q = parsed.data;
       switch (q.ask) {
-        case 'message': {
-          const row = sql.message.get(q.id);
-          if (!row?.known || (q.client !== undefined && row.client !== q.client)) return null;
-          return {
-            ...messageOf(row),
-            attempts: sql.attempts.all(q.id).map(attemptOf),
-            callbacksWaiting: sql.owed.get(q.id)!.n,
-          };
+        case 'message':
+          return message(q);
+        case 'find': {
+          const { digits, since, limit } = q;
+          const rows = await read.rows<MessageRow>(SQL.find, firstIdAt(since), `%${digits}`, seal.hash(digits), limit);
+          return rows.map(messageOf);
         }
-        case 'find':
-          return sql.find.all(firstIdAt(q.since), `%${q.digits}`, q.limit).map(messageOf);
-        case 'list': {
-          const { client, state = '', to = '', since, before = LAST_ID, limit } = q;
-          const rows = sql.list.all(client, before, firstIdAt(since), state, to, limit);
-          return { messages: rows.map(messageOf), ...(rows.length === limit ? { next: rows.at(-1)!.id } : {}) };
-        }
-        case 'cancel': {
-          const row = sql.message.get(q.id);
-          if (!row?.known || (q.client !== undefined && row.client !== q.client)) return { state: 'unknown' };
-          return { state: row.state === 'cancelled' ? 'cancelled' : 'too late' };
-        }
-        case 'pause': {
-          const rest = paused().filter((name) => name !== q.provider);
-          const providers = q.paused ? [...rest, q.provider] : rest;
-          sql.set.run(PAUSED, JSON.stringify(providers));
-          onPaused(providers);
-          return providers;
-        }
+        case 'list':
+          return list(q);
+        case 'cancel':
+          return cancelled(q);
+        case 'receipts':
+          return receipts(q);
+        case 'providers':
+          return (await read.rows(SQL.providers)).map(({ name }) => name);
+        case 'pause':
+          return pause(q);
         case 'paused':
-          return paused();
+          return pausedIn(read);
       }
     },
   };
 }
 
 /** Numbers leave the ledger masked. */
-const messageOf = (row: Row) => ({
+const messageOf = (row: MessageRow) => ({
   id: row.id,
   client: row.client,
   door: row.door,
   lane: row.lane,
-  to: maskNumber(String(row.number)),
+  to: row.number.includes('.') ? row.number : maskNumber(row.number),
   from: row.sender,
   segments: row.segments,
   acceptedAt: row.accepted_at,
@@ -119,7 +176,7 @@ const messageOf = (row: Row) => ({
   untold: row.untold,
 });
 
-const attemptOf = (row: Row) => ({
+const attemptOf = (row: AttemptRow) => ({
   handover: row.handover,
   part: row.part,
   at: row.at,
@@ -132,3 +189,8 @@ const attemptOf = (row: Row) => ({
   receiptStat: row.receipt_stat,
   receiptError: row.receipt_error,
 });
+
+const unmatchedOf = ({ provider, provider_id, at, tries, body }: UnmatchedRow) => {
+  const { state, stat, to = '' } = JSON.parse(body) as { state: string; stat: string; to?: string };
+  return { provider, providerId: provider_id, at, tries, state, stat, to: to && maskNumber(to) };
+};

@@ -1,81 +1,84 @@
-// The ledger's database file: SQLite with a write-ahead log, synced at every commit, migrated at open.
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+// The ledger's database as its code sees it: the same SQL text for SQLite and PostgreSQL, one writer at a time.
+import type { Log } from '#shared/telemetry/log.ts';
+import { openPostgres } from './postgres.ts';
+import { openSqlite } from './sqlite.ts';
 
-const MIGRATIONS = join(import.meta.dirname, 'migrations');
+export type Value = string | number | null;
+export type Row = Record<string, Value>;
 
-export type Row = Record<string, SQLInputValue>;
-/** A prepared statement with $1, $2, … in order, so that the same text can serve another database. */
-export type Statement = {
-  run(...values: SQLInputValue[]): { changes: number; id: number };
-  get(...values: SQLInputValue[]): Row | undefined;
-  all(...values: SQLInputValue[]): Row[];
+/** SQL with $1, $2, … in the dialect that both databases share: `on conflict`, `returning`, no functions of their own. */
+export type Sql = {
+  rows<R extends Row = Row>(text: string, ...values: Value[]): Promise<R[]>;
+  /** How many rows it changed. */
+  run(text: string, ...values: Value[]): Promise<number>;
 };
+
 export type Database = {
-  statement(sql: string): Statement;
-  /** Runs `work` in one transaction; an error rolls all of it back. */
-  transaction<T>(work: () => T): T;
-  close(): void;
+  kind: 'sqlite' | 'postgres';
+  /** Look-ups outside a transaction. */
+  read: Sql;
+  /** Runs `work` in a transaction while no other process writes; an error rolls all of it back. */
+  transaction<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Whether the database, and not what was asked of it, is at fault: the same will succeed later. */
+  isTrouble(error: unknown): boolean;
+  close(): Promise<void>;
 };
 
-/** Opens (or makes) the file. Throws one line when it cannot be used. */
-export function openDatabase(file: string): Database {
-  let db: DatabaseSync;
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    closeSync(openSync(file, 'a', 0o600)); // SQLite would make it readable for everyone, and its log alike.
-    db = new DatabaseSync(file);
-    db.exec(
-      'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 4000',
-    );
-    migrate(db);
-  } catch (error) {
-    throw new Error(`the ledger's file ${file} cannot be used: ${(error as Error).message}`);
+/** PostgreSQL when there is a URL, else the SQLite file, which is made when it is not there. */
+export const openDatabase = (file: string, url: string | undefined, log: Log): Promise<Database> =>
+  url ? openPostgres(url, log) : openSqlite(file);
+
+/** Sizes of lists: few texts to prepare, few statements for many rows. */
+const SIZES = [64, 8, 1] as const;
+
+function* chunks<T>(items: readonly T[]): Generator<{ chunk: readonly T[]; size: number }> {
+  for (let at = 0; at < items.length; ) {
+    const left = items.length - at;
+    const size = SIZES.find((each) => each <= left)!;
+    yield { chunk: items.slice(at, at + size), size };
+    at += size;
   }
-  return {
-    statement: (sql) => prepare(db, sql),
-    transaction(work) {
-      db.exec('begin immediate');
-      try {
-        const result = work();
-        db.exec('commit');
-        return result;
-      } catch (error) {
-        if (db.isTransaction) db.exec('rollback');
-        throw error;
-      }
-    },
-    close: () => db.close(),
-  };
 }
 
-/** Parameters that are used once and in order are bound by position, which costs half of binding by name. */
-function prepare(db: DatabaseSync, sql: string): Statement {
-  const order = [...sql.matchAll(/\$(\d+)/g)].map((match) => Number(match[1]));
-  const inOrder = order.every((number, i) => number === i + 1);
-  const statement: StatementSync = db.prepare(inOrder ? sql.replaceAll(/\$\d+/g, '?') : sql);
-  const bind = (values: SQLInputValue[]): SQLInputValue[] =>
-    inOrder ? values : [Object.fromEntries(values.map((value, i) => [`$${i + 1}`, value])) as never];
-  return {
-    run(...values) {
-      const { changes, lastInsertRowid } = statement.run(...bind(values));
-      return { changes: Number(changes), id: Number(lastInsertRowid) };
-    },
-    get: (...values) => statement.get(...bind(values)) as Row | undefined,
-    all: (...values) => statement.all(...bind(values)) as Row[],
-  };
+const cache = new Map<string, string>();
+function cached(key: string, make: () => string): string {
+  let text = cache.get(key);
+  if (text === undefined) {
+    text = make();
+    cache.set(key, text);
+  }
+  return text;
 }
 
-/** Applies migrations/NNN-*.sql above the file's version, each in its own transaction. */
-function migrate(db: DatabaseSync): void {
-  const { user_version: version } = db.prepare('pragma user_version').get() as { user_version: number };
-  for (const name of readdirSync(MIGRATIONS).sort()) {
-    const number = Number(/^(\d{3})-.*\.sql$/.exec(name)?.[1]);
-    if (!(number > version)) continue;
-    db.exec('begin immediate');
-    db.exec(readFileSync(join(MIGRATIONS, name), 'utf8'));
-    db.exec(`pragma user_version = ${number}`);
-    db.exec('commit');
+/** `text` ends in `in`; the rows for all of `keys`. `first` are the parameters before the list. */
+export async function rowsIn<R extends Row = Row>(
+  sql: Sql,
+  text: string,
+  keys: readonly Value[],
+  ...first: Value[]
+): Promise<R[]> {
+  const found: R[] = [];
+  for (const { chunk, size } of chunks(keys))
+    found.push(...(await sql.rows<R>(inList(text, size, first.length), ...first, ...chunk)));
+  return found;
+}
+
+/** As rowsIn, for a statement that changes rows. */
+export async function runIn(sql: Sql, text: string, keys: readonly Value[], ...first: Value[]): Promise<void> {
+  for (const { chunk, size } of chunks(keys)) await sql.run(inList(text, size, first.length), ...first, ...chunk);
+}
+
+const inList = (text: string, size: number, before: number) =>
+  cached(`${text}\n${size}`, () => `${text} (${Array.from({ length: size }, (_, i) => `$${before + i + 1}`)})`);
+
+/** `insert into <head> values <rows> <tail>`, each row its values in order. */
+export async function insertRows(sql: Sql, head: string, tail: string, rows: readonly Value[][]): Promise<void> {
+  for (const { chunk, size } of chunks(rows)) {
+    const width = chunk[0]!.length;
+    const text = cached(`${head}\n${tail}\n${size}`, () => {
+      const row = (n: number) => `(${Array.from({ length: width }, (_, i) => `$${n * width + i + 1}`)})`;
+      return `insert into ${head} values ${Array.from({ length: size }, (_, n) => row(n))} ${tail}`;
+    });
+    await sql.run(text, ...chunk.flat());
   }
 }

@@ -1,11 +1,13 @@
 // The outbox: callbacks that are owed, a row each, from the event until the client was told. Those of one message go out
-// one after another; one that fails is tried again on a ladder of waits, until it is too old. Runs inside the caller's
-// transaction, and can be repeated without effect, as record.ts.
-import { type Callback, callback as callbackSchema, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
+// one after another; one that fails is tried again on a ladder of waits, until it is too old. Can be repeated without
+// effect, as record.ts.
+import { type Callback, callback as callbackSchema } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
-import type { Database, Row } from './database.ts';
+import { runIn, type Sql } from './database.ts';
 import { isOwed, metaOf, type Owed } from './owed.ts';
+import type { MessageRow, OutboxRow } from './rows.ts';
+import type { Sheet } from './sheet.ts';
 
 export type OutboxOptions = {
   /** Kannel's receipts name the account of the provider (%o). */
@@ -20,51 +22,37 @@ export type OutboxOptions = {
 
 export type Outbox = {
   /** Writes what is owed, if it is, and returns it if nothing of its message is before it. */
-  owe(message: Row, owed: Owed, now: number): Callback[];
+  owe(sheet: Sheet, message: MessageRow, owed: Owed, now: number): Callback[];
   /** The notifier tried: returns the message's next callback when this one is done. */
-  told(report: ReportOf<'told'>, now: number): Callback[];
-  /** Callbacks that are due again: a second or later try, or left over from before a restart. */
-  due(now: number, limit: number): Callback[];
-  /** These are on the notifier's queue. */
-  published(callbacks: readonly Callback[]): void;
+  told(sheet: Sheet, report: ReportOf<'told'>, now: number): Callback[];
   /** An untold callback is in safe keeping: it leaves, and the message's next one may go out. */
-  dropped(callback: Callback, now: number): Callback[];
+  dropped(sheet: Sheet, callback: Callback, now: number): Callback[];
 };
 
-export function openOutbox(db: Database, { accountOf, retries, giveUpAfter, onUntold }: OutboxOptions): Outbox {
-  const sql = {
-    owe: db.statement('insert into outbox (message_id, due_at, first_at, body) values ($1, $2, $3, $4)'),
-    before: db.statement('select 1 from outbox where message_id = $1 and id < $2 limit 1'),
-    row: db.statement('select * from outbox where id = $1'),
-    done: db.statement('delete from outbox where id = $1'),
-    again: db.statement('update outbox set tries = tries + 1, published = 0, due_at = $1 where id = $2'),
-    first: db.statement('select * from outbox where message_id = $1 order by id limit 1'),
-    // The answer may be written before this: then the row counts another try, and waits for it unpublished.
-    sent: db.statement('update outbox set published = 1 where id = $1 and tries = $2'),
-    due: db.statement(`select * from outbox o where published = 0 and due_at <= $1
-      and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id) order by due_at limit $2`),
-    state: db.statement('select state, reason from message where id = $1'),
-    untold: db.statement('update message set untold = $1 where id = $2'),
+export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: OutboxOptions): Outbox {
+  /** No id is ever given twice, by no ledger: the notifier remembers what it did by them. */
+  let lastId = 0;
+  const newId = (now: number) => {
+    lastId = Math.max(lastId + 1, now * 1_000);
+    return lastId;
   };
-  // What was on its way when the ledger ended goes out again: the notifier knows what it has done already.
-  db.statement('update outbox set published = 0 where published = 1').run();
 
-  function next(messageId: unknown, now: number): Callback[] {
-    const first = sql.first.get(messageId as string);
-    return first && !first.published && Number(first.due_at) <= now ? [callbackOf(first)] : [];
+  function next(sheet: Sheet, messageId: string, now: number): Callback[] {
+    const [first] = sheet.outbox(messageId);
+    return first && !first.published && first.due_at <= now ? [callbackOf(first)] : [];
   }
 
   return {
-    owe(message, owed, now) {
-      const mask = Number(message.dlr_mask);
-      if (!message.known || !message.dlr_url || !isOwed(owed.type, mask)) return [];
+    owe(sheet, message, owed, now) {
+      const { id, dlr_mask: mask, dlr_url: url } = message;
+      if (!message.known || !url || !isOwed(owed.type, mask)) return [];
       const { type, at, text, provider, providerId } = owed;
       const body = JSON.stringify({
-        id: message.id,
+        id,
         client: message.client,
         at,
         traceparent: message.traceparent,
-        url: message.dlr_url,
+        url,
         dlrType: type,
         values: {
           to: message.number,
@@ -75,53 +63,66 @@ export function openOutbox(db: Database, { accountOf, retries, giveUpAfter, onUn
           text,
           account: type === 8 || type === 16 ? '' : accountOf(provider),
           meta: metaOf(owed, mask),
-          ...(String(message.dlr_url).startsWith(WEBHOOK_SCHEME) ? eventOf(type, sql.state.get(message.id!)!) : {}),
         },
       });
-      const { id } = sql.owe.run(message.id!, now, now, body);
-      return sql.before.get(message.id!, id) ? [] : [callbackOf({ id, tries: 0, body })];
+      const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published: 0, body };
+      sheet.owe(row);
+      return sheet.outbox(id)[0] === row ? [callbackOf(row)] : [];
     },
 
-    told({ callback, tries, ok, reason, permanent, busy, at }, now) {
-      const row = sql.row.get(callback);
+    told(sheet, { callback, tries, ok, reason, permanent, busy, at }, now) {
+      const row = sheet.owed(callback);
       if (!row || (tries !== undefined && tries !== row.tries)) return [];
       if (ok) {
-        sql.done.run(callback);
-        return next(row.message_id, now);
+        sheet.done(row);
+        return next(sheet, row.message_id, now);
       }
-      const age = Math.max(0, at - Number(row.first_at));
+      const age = Math.max(0, at - row.first_at);
       const wait = busy ? busyWait(retries, age) : waitAfter(retries, age);
       if (!permanent && age + wait <= giveUpAfter) {
-        sql.again.run(at + wait, callback);
+        sheet.changeOwed(Object.assign(row, { tries: row.tries + 1, published: 0, due_at: at + wait }));
         return [];
       }
-      sql.untold.run(reason, row.message_id!);
-      onUntold(callbackOf(row), reason);
+      const message = sheet.message(row.message_id);
+      if (message) sheet.change(Object.assign(message, { untold: reason }));
+      const untold = callbackOf(row);
+      sheet.after.push(() => onUntold(untold, reason));
       return [];
     },
 
-    due: (now, limit) => sql.due.all(now, limit).map(callbackOf),
-
-    published(callbacks) {
-      for (const { callback, tries } of callbacks) sql.sent.run(callback, tries);
-    },
-
-    dropped({ callback, id }, now) {
-      sql.done.run(callback);
-      return next(id, now);
+    dropped(sheet, { callback, id }, now) {
+      const row = sheet.owed(callback);
+      if (row) sheet.done(row);
+      return next(sheet, id, now);
     },
   };
 }
 
-/** What a signed event says beyond Kannel's type. The row may be further than the event by now. */
-function eventOf(type: Owed['type'], { state, reason }: Row): { state: string; reason: string } {
-  if (type === 8) return { state: state === 'sent' ? 'sent' : 'submitted', reason: '' };
-  return type === 4 ? { state: 'buffered', reason: '' } : { state: String(state), reason: String(reason) };
+/** What was on its way when a ledger ended goes out again: the notifier knows what it has done already. */
+export const unpublish = (sql: Sql) => sql.run('update outbox set published = 0 where published = 1');
+
+/** Callbacks that are due again: a second or later try, or left over from before a restart. */
+export async function due(sql: Sql, now: number, limit: number): Promise<Callback[]> {
+  const rows = await sql.rows<OutboxRow>(
+    `select * from outbox o where published = 0 and due_at <= $1
+     and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id) order by due_at limit $2`,
+    now,
+    limit,
+  );
+  return rows.map(callbackOf);
 }
 
-function callbackOf(row: Row): Callback {
+/** These are on the notifier's queue. The answer may be written before this: then the row counts another try. */
+export async function published(sql: Sql, callbacks: readonly Callback[]): Promise<void> {
+  for (const [tries, those] of Map.groupBy(callbacks, (callback) => callback.tries)) {
+    const ids = those.map(({ callback }) => callback);
+    await runIn(sql, 'update outbox set published = 1 where tries = $1 and id in', ids, tries);
+  }
+}
+
+function callbackOf(row: OutboxRow): Callback {
   const head = { v: VERSION.callback, type: 'callback', callback: row.id, tries: row.tries };
-  return callbackSchema.parse({ ...JSON.parse(row.body as string), ...head });
+  return callbackSchema.parse({ ...JSON.parse(row.body), ...head });
 }
 
 /** The wait on the ladder after a try that failed `age` ms after the callback became due. */

@@ -1,271 +1,329 @@
-// Writes one envelope into the database: the message's row, its attempts, its state, and what is owed to the client.
-// Order is not promised: a report makes a stub, the message fills it in and issues what is owed by then. Everything here
-// can be repeated without effect, since the bus delivers at least once. Runs inside the caller's transaction.
+// What one envelope changes: the message's row, its attempts, its state, and what is owed to the client. Order is not
+// promised: a report makes a stub, the message fills it in and issues what is owed by then. Everything here can be
+// repeated without effect, since the bus delivers at least once. Works in memory, on the sheet of a transaction.
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
-import { type FinalState, type ReportOf, report as reportSchema } from '#shared/messages/report.ts';
+import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { kannelType } from '#shared/sms/receipt.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { traceReceipt } from '#shared/telemetry/spans.ts';
-import type { Database, Row } from './database.ts';
-import { idForms } from './match.ts';
-import { type Outbox, type OutboxOptions, openOutbox } from './outbox.ts';
+import { choose, type Form, idKey, Learned } from './match.ts';
+import type { Outbox } from './outbox.ts';
 import { endText, type Owed, refusalText } from './owed.ts';
+import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Seal } from './seal.ts';
+import type { Kept, Sheet } from './sheet.ts';
+import { hasOpenHandover, stateByReceipts } from './state.ts';
 
-export type Recorder = Pick<Outbox, 'due' | 'published' | 'dropped'> & {
-  /** Returns callbacks that may go out now: the first of their message, already in the outbox. */
-  record(envelope: Envelope, now: number): Callback[];
+export type RecorderOptions = {
+  outbox: Outbox;
+  seal: Seal;
+  /** Texts are kept, encrypted. */
+  keepTexts: boolean;
+  /** How long after expiry or hand-over a receipt may come, in ms. */
+  receiptsWithin: number;
+  /** How a provider writes its ids in receipts, where the configuration says it. */
+  formOf(provider: string): Form | undefined;
+  /** Hears of each message's final state. */
+  onFinal(state: string): void;
+  /** A receipt came `ms` after its hand-over. */
+  onReceipt(provider: string, ms: number): void;
+  /** Every report that was on its way at this time, epoch ms, is written. */
+  onMark(at: number): void;
 };
 
-/** `onFinal` hears of each message's final state. */
-export type RecorderOptions = OutboxOptions & { seal: Seal; onFinal(state: string): void };
+export type Recorder = {
+  /** Returns callbacks that may go out now: the first of their message, already in the outbox. */
+  record(sheet: Sheet, envelope: Envelope, now: number): Callback[];
+  /** A receipt that matched nothing before. */
+  again(sheet: Sheet, kept: Kept, now: number): Callback[];
+  /** No report came in time: a final state, and what the client is told. `allAsked`: each receipt was asked for. */
+  judge(sheet: Sheet, message: MessageRow, allAsked: boolean, now: number): Callback[];
+  /** Ends a message that was not handed over. */
+  cancel(sheet: Sheet, message: MessageRow, now: number): Callback[];
+};
 
-export function openRecorder(db: Database, { onFinal, seal, ...options }: RecorderOptions): Recorder {
-  const outbox = openOutbox(db, options);
-  const sql = {
-    stub: db.statement('insert into message (id, state_at) values ($1, $2) on conflict (id) do nothing'),
-    accept:
-      db.statement(`insert into message (id, known, client, door, lane, number, given, sender, segments, accepted_at, expiry, traceparent, dlr_mask, dlr_url, state_at)
-      values ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict (id) do nothing`),
-    fillStub:
-      db.statement(`update message set known = 1, client = $1, door = $2, lane = $3, number = $4, given = $5, sender = $6,
-      segments = $7, accepted_at = $8, expiry = $9, traceparent = $10, dlr_mask = $11, dlr_url = $12 where id = $13 and known = 0`),
-    message: db.statement('select * from message where id = $1'),
-    state: db.statement(
-      'update message set state = $1, state_at = $2, final = $3, provider = $4, reason = $5 where id = $6 and final = 0',
-    ),
-    attempt:
-      db.statement(`insert into attempt (message_id, handover, part, at, provider, provider_id, outcome, reason, receipt_asked)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (message_id, handover, part) do nothing`),
-    attempts: db.statement('select * from attempt where message_id = $1 order by handover, part'),
-    byProviderId: db.statement(
-      'select * from attempt where provider = $1 and provider_id = $2 order by id desc limit 20',
-    ),
-    receipt: db.statement(`update attempt set receipt_state = $1, receipt_at = $2, receipt_stat = $3, receipt_error = $4
-      where id = $5 and (receipt_state is null or (receipt_state = 'buffered' and (receipt_state <> $6 or receipt_at < $7)))`),
-    keep: db.statement('insert into unmatched_receipt (provider, provider_id, at, body) values ($1, $2, $3, $4)'),
-    keptCount: db.statement('select count(*) as n from unmatched_receipt'),
-    kept: db.statement('select id, body from unmatched_receipt where provider = $1 and provider_id = $2 order by id'),
-    incoming: db.statement(`insert into incoming (provider, provider_id, at, sender, number, encoding, concat, sealed)
-      values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (provider, provider_id) do nothing`),
-    drop: db.statement('delete from unmatched_receipt where id = $1'),
-  };
+/** A receipt that matches nothing is tried again after this, and then at twice the age. */
+const AGAIN_MS = 5_000;
+/** Clocks and queues: a receipt within this of the last moment is in time. */
+const SLACK_MS = 3_600_000;
 
-  // Looking for a receipt that came first, in all its forms, is only worth it when there are such receipts.
-  let kept = Number(sql.keptCount.get()!.n);
+export function openRecorder(options: RecorderOptions): Recorder {
+  const { outbox, seal, receiptsWithin } = options;
+  const learned = new Learned();
 
-  function record(envelope: Envelope, now: number): Callback[] {
-    if (envelope.type === 'sms') return accepted(envelope, now);
+  function record(sheet: Sheet, envelope: Envelope, now: number): Callback[] {
+    if (envelope.type === 'sms') return accepted(sheet, envelope, now);
     if (envelope.type !== 'report') return [];
     switch (envelope.kind) {
       case 'submitted':
-        return submitted(envelope, now);
+        return submitted(sheet, envelope, now);
       case 'given-back':
-        return givenBack(envelope);
+        return givenBack(sheet, envelope);
       case 'final':
-        return ended(envelope, now);
+        return ended(sheet, envelope, now);
       case 'receipt':
-        return received(envelope, now);
+        return received(sheet, envelope, now);
       case 'incoming':
-        return incoming(envelope);
+        return incoming(sheet, envelope);
       case 'told':
-        return outbox.told(envelope, now);
+        return outbox.told(sheet, envelope, now);
       case 'lease':
+        return [];
+      case 'mark':
+        sheet.after.push(() => options.onMark(envelope.at));
         return [];
     }
   }
 
-  function accepted(sms: Sms, now: number): Callback[] {
-    const { id, client, door, lane, to, given, from, segments, at, expiry, traceparent, dlrMask, dlrUrl } = sms;
-    const known = [client, door, lane, to, given, from, segments, at, expiry, traceparent, dlrMask ?? 0, dlrUrl ?? ''];
-    if (sql.accept.run(id, ...known, at).changes > 0) return [];
-    if (sql.fillStub.run(...known, id).changes === 0) return [];
-    // Reports were faster: issue what they would have.
-    const message = sql.message.get(id)!;
-    const taken = sql.attempts.all(id).filter(({ outcome }) => outcome === 'submitted');
-    const parts = taken.map((row) => ({ provider: `${row.provider}`, providerId: `${row.provider_id}` }));
-    const follows = parts[0] ? owedByAnswer(message, { ...parts[0], at: Number(taken[0]!.at) }, now) : [];
-    for (const part of parts) follows.push(...receivedBefore(part, now));
-    return follows.concat(owedByEnd(message, now));
+  // ── messages ──
+
+  function accepted(sheet: Sheet, sms: Sms, now: number): Callback[] {
+    const { id, at, expiry, notBefore } = sms;
+    const message = sheet.stub(id, at);
+    if (message.known) return [];
+    sheet.change(Object.assign(message, knownOf(sms)));
+    if (options.keepTexts) sheet.insert('kept_text (id, sealed)', NOTHING, id, seal.close(sms.text, id));
+    if (!message.final) message.judge_at = Math.max(expiry, message.state_at) + receiptsWithin;
+    if (notBefore !== undefined && message.state === 'accepted') {
+      message.state = 'scheduled';
+      const sealed = seal.close(JSON.stringify(sms), id);
+      sheet.insert('scheduled (id, release_at, lane, sealed)', NOTHING, id, notBefore, sms.lane, sealed);
+    }
+    // Reports may have been faster: issue what they would have.
+    const hadEnded = message.final === 1;
+    const taken = sheet.attempts(id).filter(({ outcome }) => outcome === 'submitted');
+    const follows: Callback[] = [];
+    if (taken[0]) follows.push(...owedByAnswer(sheet, message, taken[0], now));
+    for (const attempt of taken) follows.push(...receivedBefore(sheet, attempt, now));
+    return hadEnded ? follows.concat(owedByEnd(sheet, message, now)) : follows;
   }
 
-  function submitted(report: ReportOf<'submitted'>, now: number): Callback[] {
+  function submitted(sheet: Sheet, report: ReportOf<'submitted'>, now: number): Callback[] {
     const { id, handover, at, provider, parts } = report;
-    sql.stub.run(id, at);
-    let fresh = false;
-    for (const [i, part] of parts.entries()) {
-      const { changes } = sql.attempt.run(
-        id,
-        handover,
-        i + 1,
-        at,
-        provider,
-        part.providerId,
-        'submitted',
-        '',
-        part.receipt ? 1 : 0,
+    const message = sheet.stub(id, at);
+    const rows = parts.map((part, i): AttemptRow => {
+      const ids = { provider_id: part.providerId, id_key: idKey(part.providerId) };
+      const asked = part.receipt ? 1 : 0;
+      return attempt(
+        { id, handover, at, provider },
+        { part: i + 1, ...ids, outcome: 'submitted', receipt_asked: asked },
       );
-      fresh ||= changes > 0;
+    });
+    if (rows.filter((row) => sheet.addAttempt(row)).length === 0) return [];
+    const first = message.state === 'accepted' || message.state === 'scheduled';
+    if (!message.final) {
+      const waits = parts.some((part) => part.receipt);
+      setState(sheet, message, waits ? 'submitted' : 'sent', !waits, { at, provider, reason: '' });
+      if (waits) message.judge_at = Math.max(message.expiry, at) + receiptsWithin;
     }
-    if (!fresh) return [];
-    const message = sql.message.get(id)!;
-    const waits = parts.some((part) => part.receipt);
-    if (!message.final) setState(message, waits ? 'submitted' : 'sent', !waits, at, provider, '');
     if (!message.known) return [];
     // One ACK for a message, however many hand-overs succeeded.
-    const { providerId } = parts[0]!;
-    const follows = message.state === 'accepted' ? owedByAnswer(message, { provider, providerId, at }, now) : [];
-    for (const part of parts) follows.push(...receivedBefore({ provider, providerId: part.providerId }, now));
+    const follows = first ? owedByAnswer(sheet, message, rows[0]!, now) : [];
+    for (const row of rows) follows.push(...receivedBefore(sheet, row, now));
     return follows;
   }
 
-  /** Receipts that came before the message and the answer to its submit. */
-  function receivedBefore({ provider, providerId }: Pick<Owed, 'provider' | 'providerId'>, now: number): Callback[] {
-    const follows: Callback[] = [];
-    for (const form of kept > 0 ? idForms(providerId) : []) {
-      for (const { id, body } of sql.kept.all(provider, form)) {
-        sql.drop.run(id as number);
-        kept--;
-        follows.push(...received(reportSchema.parse(JSON.parse(body as string)) as ReportOf<'receipt'>, now));
-      }
-    }
-    return follows;
-  }
-
-  function givenBack({ id, handover, at, provider, outcome, reason }: ReportOf<'given-back'>): Callback[] {
-    sql.stub.run(id, at);
-    sql.attempt.run(id, handover, 0, at, provider, null, outcome, reason, 0);
+  function givenBack(
+    sheet: Sheet,
+    { id, handover, at, provider, outcome, reason }: ReportOf<'given-back'>,
+  ): Callback[] {
+    sheet.stub(id, at);
+    sheet.addAttempt(attempt({ id, handover, at, provider }, { outcome, reason }));
     return [];
   }
 
-  function ended(report: ReportOf<'final'>, now: number): Callback[] {
-    const { id, handover, at, provider, state, reason, code } = report;
-    sql.stub.run(id, at);
+  function ended(sheet: Sheet, report: ReportOf<'final'>, now: number): Callback[] {
+    const { id, handover, at, provider = '', state, reason, code } = report;
+    const message = sheet.stub(id, at);
     const words = code === undefined ? reason : refusalText(code, reason);
-    if (provider) sql.attempt.run(id, handover, 0, at, provider, null, state, words, 0);
-    const message = sql.message.get(id)!;
-    if (message.final || !setState(message, state, true, at, provider ?? '', words)) return [];
-    return owedByEnd(sql.message.get(id)!, now);
+    const open = hasOpenHandover(sheet.attempts(id));
+    if (provider || open) sheet.addAttempt(attempt({ id, handover, at, provider }, { outcome: state, reason: words }));
+    // A provider that took it earlier has the last word.
+    if (message.final || open) return [];
+    setState(sheet, message, state, true, { at, provider, reason: words });
+    return owedByEnd(sheet, message, now);
   }
 
-  function received(receipt: ReportOf<'receipt'>, now: number): Callback[] {
-    const attempt = attemptOf(receipt);
-    if (!attempt) {
-      kept++;
-      metrics.unmatched.inc({ provider: receipt.provider });
-      sql.keep.run(
-        receipt.provider,
-        receipt.providerId,
-        receipt.at,
-        JSON.stringify({ ...receipt, raw: withoutText(receipt.raw) }),
-      );
+  function incoming(sheet: Sheet, report: ReportOf<'incoming'>): Callback[] {
+    const { provider, providerId, at, from, to, text, encoding, concat } = report;
+    const parts = concat ? JSON.stringify(concat) : '';
+    sheet.insert(
+      'incoming (provider, provider_id, at, sender, number, encoding, concat, sealed)',
+      'on conflict (provider, provider_id) do nothing',
+      ...[provider, providerId ?? null, at, from, to, encoding ?? '', parts, seal.close(text, provider)],
+    );
+    return [];
+  }
+
+  // ── receipts ──
+
+  /** Receipts that came before the message, or before the answer to its submit. */
+  function receivedBefore(sheet: Sheet, { provider, provider_id }: AttemptRow, now: number): Callback[] {
+    return sheet.takeKept(provider, provider_id ?? '').flatMap((receipt) => received(sheet, receipt, now));
+  }
+
+  function received(sheet: Sheet, receipt: ReportOf<'receipt'>, now: number, before?: UnmatchedRow): Callback[] {
+    const { provider, providerId, at, to } = receipt;
+    const found = choose({ id: providerId, at, to }, sheet.candidates(provider, providerId), {
+      form: options.formOf(provider) ?? learned.form(provider),
+      within: receiptsWithin + SLACK_MS,
+      again: before !== undefined,
+    });
+    if (!found) {
+      keep(sheet, receipt, now, before);
       return [];
     }
-    const { changes } = sql.receipt.run(
-      receipt.state,
-      receipt.at,
-      receipt.stat,
-      receipt.error ?? null,
-      attempt.id as number,
-      receipt.state,
-      receipt.at,
-    );
-    const message = sql.message.get(attempt.message_id as string)!;
-    if (changes === 0) return [];
-    traceReceipt({ id: String(message.id), traceparent: String(message.traceparent) }, receipt);
-    metrics.receiptDelay.observe({ provider: receipt.provider }, Math.max(0, receipt.at - Number(attempt.at)) / 1_000);
+    if (to) sheet.after.push(() => learned.saw(provider, found));
+    return matched(sheet, receipt, found.attempt, now);
+  }
+
+  function keep(sheet: Sheet, receipt: ReportOf<'receipt'>, now: number, before?: UnmatchedRow): void {
+    const { provider, providerId, at, raw } = receipt;
+    if (!before) sheet.after.push(() => metrics.unmatched.inc({ provider }));
+    const id_key = idKey(providerId);
+    const try_at = now + Math.max(AGAIN_MS, now - at);
+    const body = JSON.stringify({ ...receipt, raw: withoutText(raw) });
+    const row = { provider, provider_id: providerId, id_key, at, try_at, tries: (before?.tries ?? -1) + 1, body };
+    sheet.keep(row, receipt);
+  }
+
+  function matched(sheet: Sheet, receipt: ReportOf<'receipt'>, part: AttemptRow, now: number): Callback[] {
+    const { state, at, stat, error, provider, raw } = receipt;
+    const { receipt_state: before, receipt_at } = part;
+    const newer = before === null || (before === 'buffered' && (state !== 'buffered' || receipt_at! < at));
+    if (!newer) return [];
+    Object.assign(part, { receipt_state: state, receipt_at: at, receipt_stat: stat, receipt_error: error ?? null });
+    sheet.changeAttempt(part);
+    const message = sheet.message(part.message_id)!;
+    sheet.after.push(() => {
+      traceReceipt(message, receipt);
+      metrics.receiptDelay.observe({ provider }, Math.max(0, at - part.at) / 1_000);
+      if (state !== 'buffered') options.onReceipt(provider, at - part.at);
+    });
     if (message.final) return [];
     const owed: Owed = {
-      type: kannelType(receipt.state),
-      at: receipt.at,
-      text: receipt.raw,
-      provider: receipt.provider,
+      type: kannelType(state),
+      at,
+      text: raw,
+      provider,
       // In the form of the submit_sm_resp, by which the client knows it from the first callback.
-      providerId: attempt.provider_id as string,
-      ...(receipt.error === undefined ? {} : { error: receipt.error }),
+      providerId: part.provider_id!,
+      ...(error === undefined ? {} : { error }),
     };
-    if (receipt.state === 'buffered') return outbox.owe(message, owed, now);
-    const state = stateByReceipts(sql.attempts.all(message.id as string), attempt.handover as number);
-    if (!state) return [];
-    const reason = state === 'delivered' ? '' : `receipt: ${receipt.stat}${receipt.error ? ` ${receipt.error}` : ''}`;
-    setState(message, state, true, receipt.at, receipt.provider, reason);
-    if (state === 'delivered') observeDelivered(message, receipt.at);
-    return outbox.owe(message, owed, now);
+    if (state === 'buffered') return outbox.owe(sheet, message, owed, now);
+    const final = stateByReceipts(sheet.attempts(message.id));
+    if (!final) return [];
+    const reason = final === 'delivered' ? '' : `receipt: ${stat}${error ? ` ${error}` : ''}`;
+    setState(sheet, message, final, true, { at, provider, reason });
+    if (final === 'delivered') sheet.after.push(() => observeDelivered(message, at));
+    return outbox.owe(sheet, message, owed, now);
   }
 
-  function incoming({ provider, providerId, at, from, to, text, encoding, concat }: ReportOf<'incoming'>): Callback[] {
-    const sealed = seal.close(text, provider);
-    const parts = concat ? JSON.stringify(concat) : '';
-    sql.incoming.run(provider, providerId ?? null, at, from, to, encoding ?? '', parts, sealed);
-    return [];
+  // ── ends without a report ──
+
+  function judge(sheet: Sheet, message: MessageRow, allAsked: boolean, now: number): Callback[] {
+    const { provider, state, dlr_mask: mask } = message;
+    const { reason, final } = verdict(state, (mask & 1) !== 0 || allAsked);
+    setState(sheet, message, final, true, { at: now, provider, reason });
+    if (final === 'sent') return [];
+    if (state !== 'submitted') return owedByEnd(sheet, message, now);
+    const { provider_id: id } = sheet.attempts(message.id).findLast(({ outcome }) => outcome === 'submitted')!;
+    const text = `id:${id} sub:001 dlvrd:000 stat:UNKNOWN err:000 text:`;
+    return outbox.owe(sheet, message, { type: 2, at: now, text, provider, providerId: id ?? '' }, now);
   }
 
-  /** The newest attempt with this provider's id, in the exact form first, whose recipient agrees. */
-  function attemptOf(receipt: ReportOf<'receipt'>): Row | undefined {
-    for (const form of idForms(receipt.providerId)) {
-      for (const attempt of sql.byProviderId.all(receipt.provider, form)) {
-        if (agrees(sql.message.get(attempt.message_id as string), receipt.to)) return attempt;
-      }
-    }
-    return undefined;
+  function cancel(sheet: Sheet, message: MessageRow, now: number): Callback[] {
+    setState(sheet, message, 'cancelled', true, { at: now, provider: '', reason: 'cancelled before its release' });
+    return owedByEnd(sheet, message, now);
   }
 
   function setState(
-    message: Row,
+    sheet: Sheet,
+    message: MessageRow,
     state: string,
     final: boolean,
-    at: number,
-    provider: string,
-    reason: string,
-  ): boolean {
-    const { changes } = sql.state.run(state, at, final ? 1 : 0, provider, reason, message.id!);
-    if (changes > 0 && final) onFinal(state);
-    return changes > 0;
+    { at, provider, reason }: Pick<MessageRow, 'provider' | 'reason'> & { at: number },
+  ): void {
+    const judge_at = final ? null : message.judge_at;
+    sheet.change(Object.assign(message, { state, state_at: at, final: final ? 1 : 0, provider, reason, judge_at }));
+    if (final) sheet.after.push(() => options.onFinal(state));
   }
 
   // ── what is owed ──
   /** The provider took it. */
-  function owedByAnswer(message: Row, answer: Pick<Owed, 'provider' | 'providerId' | 'at'>, now: number): Callback[] {
-    return outbox.owe(message, { ...answer, type: 8, text: 'ACK/' }, now);
+  function owedByAnswer(sheet: Sheet, message: MessageRow, row: AttemptRow, now: number): Callback[] {
+    const { at, provider, provider_id: id } = row;
+    return outbox.owe(sheet, message, { at, provider, providerId: id ?? '', type: 8, text: 'ACK/' }, now);
   }
 
   /** A message that ended without a receipt. */
-  function owedByEnd(message: Row, now: number): Callback[] {
+  function owedByEnd(sheet: Sheet, message: MessageRow, now: number): Callback[] {
     const { state, state_at: at, provider, reason } = message;
-    if (!message.final || state === 'sent' || state === 'delivered') return [];
-    const text = endText(String(state), String(reason));
-    return outbox.owe(message, { type: 16, at: Number(at), text, provider: String(provider), providerId: '' }, now);
+    if (state === 'sent' || state === 'delivered') return [];
+    return outbox.owe(sheet, message, { type: 16, at, text: endText(state, reason), provider, providerId: '' }, now);
   }
 
-  return { record, due: outbox.due, published: outbox.published, dropped: outbox.dropped };
+  return {
+    record,
+    judge,
+    cancel,
+    again(sheet, kept, now) {
+      sheet.drop(kept);
+      return received(sheet, kept.receipt, now, kept.row);
+    },
+  };
 }
 
-/** The state that the receipts of one hand-over give: failed parts first, delivered when all that were asked for came. */
-function stateByReceipts(attempts: Row[], handover: number): FinalState | undefined {
-  const asked = attempts.filter(
-    (attempt) => attempt.handover === handover && (attempt.receipt_asked || attempt.receipt_state),
-  );
-  const states = asked.map((attempt) => attempt.receipt_state as string | null);
-  const bad = states.find((state) => state !== null && state !== 'delivered' && state !== 'buffered');
-  if (bad) return bad as FinalState;
-  return states.every((state) => state === 'delivered') ? 'delivered' : undefined;
+const NOTHING = 'on conflict (id) do nothing';
+
+const knownOf = (sms: Sms) => ({
+  known: 1,
+  client: sms.client,
+  door: sms.door,
+  lane: sms.lane,
+  number: sms.to,
+  given: sms.given,
+  sender: sms.from,
+  segments: sms.segments,
+  accepted_at: sms.at,
+  expiry: sms.expiry,
+  traceparent: sms.traceparent,
+  dlr_mask: sms.dlrMask ?? 0,
+  dlr_url: sms.dlrUrl ?? '',
+});
+
+/** A row for a part of a hand-over, or for a hand-over that was given back. */
+const attempt = (
+  { id, handover, at, provider }: { id: string; handover: number; at: number; provider: string },
+  more: Partial<AttemptRow> & Pick<AttemptRow, 'outcome'>,
+): AttemptRow => ({
+  message_id: id,
+  handover,
+  part: 0,
+  at,
+  provider,
+  provider_id: null,
+  id_key: null,
+  reason: '',
+  receipt_asked: 0,
+  receipt_state: null,
+  receipt_at: null,
+  receipt_stat: null,
+  receipt_error: null,
+  ...more,
+});
+
+/** Who asked for failures only has heard of none. */
+function verdict(state: string, wasAsked: boolean): { final: 'sent' | 'unknown'; reason: string } {
+  if (state !== 'submitted') return { final: 'unknown', reason: 'nothing was heard of it in time' };
+  if (!wasAsked) return { final: 'sent', reason: '' };
+  return { final: 'unknown', reason: 'no receipt came in time' };
 }
 
-/**
- * The handset in a receipt is the message's recipient, however many leading digits the SMSC adds or cuts. Nothing agrees
- * with a message that is not known yet: its receipt is kept until then.
- */
-function agrees(message: Row | undefined, to: string | undefined): boolean {
-  if (!message?.known) return false;
-  if (!to) return true;
-  const number = String(message.number);
-  return number.endsWith(to.slice(-7)) || to.endsWith(number.slice(-7));
-}
-
-const observeDelivered = ({ lane, accepted_at: accepted }: Row, at: number) =>
-  metrics.deliveredSeconds.observe({ lane: String(lane) }, Math.max(0, at - Number(accepted)) / 1_000);
+const observeDelivered = ({ lane, accepted_at: accepted }: MessageRow, at: number) =>
+  metrics.deliveredSeconds.observe({ lane }, Math.max(0, at - accepted) / 1_000);
 
 /** A receipt's `text:` holds the beginning of the SMS: it is not stored. */
 export const withoutText = (raw: string) => raw.replace(/text:.*$/is, 'text:');

@@ -1,84 +1,109 @@
 // Batches on their way into the database: what arrives within some milliseconds is one transaction, so that one sync to
-// the disk serves hundreds of messages.
+// the disk serves hundreds of messages. A database that is away is waited for: nothing is acknowledged meanwhile.
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import type { Database } from './database.ts';
+import type { Database, Sql } from './database.ts';
 import type { Recorder } from './record.ts';
+import { Sheet } from './sheet.ts';
 
 const MOST_IN_TRANSACTION = 500;
 const GATHER_MS = 10;
-const DISK_PAUSE_MS = 500;
-/** SQLite's results for a lock, a full disk or a failing one: the batch waits, nothing is lost. */
-const DISK_TROUBLE = new Set([5, 6, 10, 13, 14]);
+const TROUBLE_PAUSE_MS = 500;
 
-type Entry = { envelope: Envelope; resolve: (callbacks: Callback[]) => void; reject: (error: unknown) => void };
+type Entry = { envelope: Envelope; resolve: () => void; reject: (error: unknown) => void };
+type Job = { work: (sql: Sql) => Promise<unknown>; resolve: (result: never) => void; reject: (error: unknown) => void };
 
 export type Writer = {
-  /** Resolves when it is on disk, with the callbacks that may go out now. Rejects only for an envelope that cannot be written. */
-  write(envelope: Envelope): Promise<Callback[]>;
+  /** Resolves when it is on disk. Rejects only for an envelope that cannot be written. */
+  write(envelope: Envelope): Promise<void>;
   /** Runs `work` in one of the next transactions and resolves with its result when that is on disk. */
-  run<T>(work: () => T): Promise<T>;
+  run<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
+  /** Why nothing can be written now. */
   trouble(): string | undefined;
-  flush(): void;
+  /** Resolves when everything is written, or nothing can be. */
+  drained(): Promise<void>;
 };
 
-export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
+/** `onCallbacks` hears, after each transaction, of those that may go out now. */
+export function openWriter(
+  db: Database,
+  recorder: Recorder,
+  log: Log,
+  onCallbacks: (callbacks: Callback[]) => void,
+): Writer {
   const waiting: Entry[] = [];
-  let jobs: { work: () => unknown; resolve: (result: never) => void }[] = [];
+  let jobs: Job[] = [];
   let timer: NodeJS.Timeout | undefined;
   let trouble: string | undefined;
-
-  function flush(): void {
-    clearTimeout(timer);
-    timer = undefined;
-    const batch = waiting.splice(0, MOST_IN_TRANSACTION);
-    const mine = jobs;
-    if (batch.length === 0 && mine.length === 0) return;
-    jobs = [];
-    try {
-      const now = Date.now();
-      const { results, answers } = db.transaction(() => ({
-        results: mine.map(({ work }) => work()),
-        answers: batch.map(({ envelope }) => recorder.record(envelope, now)),
-      }));
-      trouble = undefined;
-      for (const [i, { resolve }] of mine.entries()) resolve(results[i] as never);
-      for (const [i, { resolve }] of batch.entries()) resolve(answers[i]!);
-      observe(batch);
-    } catch (error) {
-      jobs = mine.concat(jobs);
-      failed(batch, error);
-    }
-    if (waiting.length > 0 && !trouble) schedule(0);
-  }
-
-  function failed(batch: Entry[], error: unknown): void {
-    const code = (error as { errcode?: number }).errcode;
-    if (code !== undefined && DISK_TROUBLE.has(code & 0xff)) {
-      trouble = `the ledger cannot write: ${reasonOf(error)}`;
-      log.error({ reason: reasonOf(error), waiting: waiting.length + batch.length }, 'cannot write: trying again');
-      waiting.unshift(...batch);
-      schedule(DISK_PAUSE_MS);
-    } else if (batch.length > 1) {
-      for (const entry of batch) single(entry); // One of them cannot be written: find out which.
-    } else batch[0]?.reject(error);
-  }
-
-  function single(entry: Entry): void {
-    try {
-      entry.resolve(db.transaction(() => recorder.record(entry.envelope, Date.now())));
-    } catch (error) {
-      failed([entry], error);
-    }
-  }
+  let writing: Promise<void> | undefined;
 
   function schedule(ms: number): void {
-    timer ??= setTimeout(flush, ms);
+    if (writing || timer) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      writing = flush().finally(() => {
+        writing = undefined;
+        if (waiting.length > 0 || jobs.length > 0) schedule(trouble ? TROUBLE_PAUSE_MS : 0);
+      });
+    }, ms);
   }
 
-  function observe(batch: Entry[]): void {
+  async function flush(): Promise<void> {
+    const batch = waiting.splice(0, MOST_IN_TRANSACTION);
+    const mine = jobs;
+    jobs = [];
+    try {
+      await commit(batch, mine);
+    } catch (error) {
+      if (db.isTrouble(error)) wait(batch, mine, error);
+      else for (const part of [...mine.map((job) => [job]), ...batch]) await single(part);
+    }
+  }
+
+  async function commit(batch: readonly Entry[], mine: readonly Job[]): Promise<void> {
+    const now = Date.now();
+    const { results, callbacks, after } = await db.transaction(async (sql) => {
+      const results: unknown[] = [];
+      for (const { work } of mine) results.push(await work(sql));
+      if (batch.length === 0) return { results, callbacks: [], after: [] };
+      const sheet = await Sheet.read(
+        sql,
+        batch.map(({ envelope }) => envelope),
+      );
+      const callbacks = batch.flatMap(({ envelope }) => recorder.record(sheet, envelope, now));
+      await sheet.write(sql);
+      return { results, callbacks, after: sheet.after };
+    });
+    if (trouble) log.info('writing again');
+    trouble = undefined;
+    for (const then of after) then();
+    for (const [i, { resolve }] of mine.entries()) resolve(results[i] as never);
+    for (const { resolve } of batch) resolve();
+    if (callbacks.length > 0) onCallbacks(callbacks);
+    observe(batch);
+  }
+
+  function wait(batch: readonly Entry[], mine: readonly Job[], error: unknown): void {
+    trouble = `the ledger cannot write: ${reasonOf(error)}`;
+    waiting.unshift(...batch);
+    jobs = [...mine, ...jobs];
+    log.error({ reason: reasonOf(error), waiting: waiting.length }, 'cannot write: trying again');
+  }
+
+  /** One of a transaction cannot be written: each on its own, to find out which. */
+  async function single(part: Entry | Job[]): Promise<void> {
+    const [batch, mine] = Array.isArray(part) ? [[], part] : [[part], []];
+    try {
+      await commit(batch, mine);
+    } catch (error) {
+      if (db.isTrouble(error)) wait(batch, mine, error);
+      else for (const { reject } of [...batch, ...mine]) reject(error);
+    }
+  }
+
+  function observe(batch: readonly Entry[]): void {
     if (batch.length === 0) return;
     metrics.ledgerBatch.observe(batch.length);
     metrics.ledgerLag.set(Math.max(0, Date.now() - batch[batch.length - 1]!.envelope.at) / 1_000);
@@ -88,20 +113,24 @@ export function openWriter(db: Database, recorder: Recorder, log: Log): Writer {
     write(envelope) {
       return new Promise((resolve, reject) => {
         waiting.push({ envelope, resolve, reject });
-        if (waiting.length >= MOST_IN_TRANSACTION && !trouble) {
+        if (waiting.length === MOST_IN_TRANSACTION && !trouble) {
           clearTimeout(timer);
           timer = undefined;
           schedule(0);
-        } else schedule(GATHER_MS);
+        } else schedule(trouble ? TROUBLE_PAUSE_MS : GATHER_MS);
       });
     },
     run(work) {
-      return new Promise((resolve) => {
-        jobs.push({ work, resolve });
-        schedule(GATHER_MS);
+      return new Promise((resolve, reject) => {
+        jobs.push({ work, resolve, reject });
+        schedule(trouble ? TROUBLE_PAUSE_MS : GATHER_MS);
       });
     },
     trouble: () => trouble,
-    flush,
+    async drained() {
+      while ((waiting.length > 0 || jobs.length > 0 || writing) && !trouble) {
+        await (writing ?? new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
+      }
+    },
   };
 }

@@ -14,6 +14,11 @@ export const providerBase = {
   rate: rate.optional(),
   /** When the answer to a hand-over was lost: send it again, or park it as `unknown`. */
   onUnknown: z.enum(['resend', 'park']).default('resend'),
+  /**
+   * How receipts spell the ids of this provider's answers: the `same` but for leading zeros, case and dashes, in `decimal`
+   * where the answer has hex, in `hex` where it has decimal, or `cut` short. Learned when absent.
+   */
+  receiptIds: z.enum(['same', 'decimal', 'hex', 'cut']).optional(),
   ...providerRouting(name),
 };
 

@@ -12,7 +12,7 @@ import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { traceAccepted, traceAccepting } from '../telemetry/spans.ts';
 import { traceOf, traceparentOf } from '../telemetry/trace.ts';
-import { type Lane, toSubmit } from '../topology.ts';
+import { type Lane, toSchedule, toSubmit } from '../topology.ts';
 import { admit } from './admission.ts';
 import type { Verified } from './credentials.ts';
 import { type NotPermitted, notPermitted, permittedSender } from './permits.ts';
@@ -86,7 +86,7 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     ...(udh === undefined ? {} : { udh }),
     ...(messageClass === undefined ? {} : { messageClass }),
     ...(request.validityMs === undefined ? {} : { validityAsked: true }),
-    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
     ...(dlrMask ? { dlrMask } : {}),
     ...(dlrMask && dlrUrl ? { dlrUrl } : {}),
     ...(priority === undefined ? {} : { priority }),
@@ -113,11 +113,11 @@ export async function submit(
   address: string,
   log: Log,
 ): Promise<void> {
-  const { door, client, lane } = messages[0]!;
+  const { door, client, lane, notBefore } = messages[0]!;
   const counting = admit(messages, limits);
   const admitted = counting && (await counting);
   try {
-    await bus.publish(toSubmit(lane), messages, { withinMs: CONFIRM_WITHIN_MS });
+    await bus.publish(notBefore === undefined ? toSubmit(lane) : toSchedule, messages, { withinMs: CONFIRM_WITHIN_MS });
   } catch (error) {
     traceAccepted(messages, reasonOf(error));
     if (error instanceof ConfirmLost) {

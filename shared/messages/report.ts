@@ -90,6 +90,8 @@ export const report = z.discriminatedUnion('kind', [
     /** One part of a long message, `part` from 1. */
     concat: z.looseObject({ reference: z.int(), total: z.int().min(1), part: z.int().min(1) }).optional(),
   }),
+  /** The ledger's own, through its own queue: what was on its way at this time is known when it comes back. */
+  z.looseObject({ ...base, kind: z.literal('mark') }),
   /** A bind's holder shows that it can still reach the broker. Nothing is stored. */
   z.looseObject({ ...base, kind: z.literal('lease'), provider: z.string() }),
 ]);

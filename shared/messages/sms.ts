@@ -63,7 +63,7 @@ export const sms = z.looseObject({
   dlrUrl: z.string().optional(),
   /** The client asked for a validity: the provider is told too. */
   validityAsked: z.boolean().optional(),
-  /** Not before this time: told to the provider as schedule_delivery_time. */
+  /** Not before this time: the ledger holds it until then, and takes this away when it gives it to the router. */
   notBefore: z.int().optional(),
   /** SMPP priority_flag 0-3. */
   priority: z.int().optional(),

@@ -1,56 +1,24 @@
 // What the ledger owes a client: Kannel 1.4.5's callbacks for each dlr-mask, whatever the order in which facts arrive,
 // and the outbox: one after another, repeats, giving up. Against a real database file.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { newId } from '#shared/messages/id.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { type Database, openDatabase } from '../../../services/ledger/database.ts';
 import { waitAfter } from '../../../services/ledger/outbox.ts';
-import { openRecorder, type Recorder, type RecorderOptions } from '../../../services/ledger/record.ts';
-import { openSeal } from '../../../services/ledger/seal.ts';
+import { HOUR, type Memory, onBoth, RETRIES } from '../../rig/memory.ts';
 
 const T0 = 1_795_296_456_000;
-const HOUR = 3_600_000;
-const RETRIES = [5_000, 15_000, 60_000, 300_000, 900_000, 1_800_000, HOUR];
-let dir: string;
-let db: Database;
-let recorder: Recorder;
-let untold: { callback: Callback; reason: string }[];
+let memory: Memory;
 /** Callbacks on the notifier's queue. */
 let queued: Callback[];
 
-const options: RecorderOptions = {
-  seal: openSeal('0123456789abcdef0123456789abcdef'),
-  accountOf: (provider) => `${provider}-user`,
-  retries: RETRIES,
-  giveUpAfter: 24 * HOUR,
-  onUntold: (callback, reason) => untold.push({ callback, reason }),
-  onFinal: () => {},
-};
-const openLedger = () => {
-  db = openDatabase(join(dir, 'ledger.sqlite'));
-  recorder = openRecorder(db, options);
-};
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'hermod-owed-'));
-  [untold, queued] = [[], []];
-  openLedger();
-});
-afterEach(() => {
-  db.close();
-  rmSync(dir, { recursive: true });
-});
-
-const publish = (callbacks: Callback[]) => {
-  recorder.published(callbacks);
+const publish = async (callbacks: Callback[]) => {
+  await memory.published(callbacks);
   queued.push(...callbacks);
 };
-const feed = (envelope: Envelope, now = T0) => publish(db.transaction(() => recorder.record(envelope, now)));
+const feed = async (envelope: Envelope, now = T0) => publish(await memory.feed(envelope, now));
 const told = (callback: Callback, more: Partial<ReportOf<'told'>>, at = T0): ReportOf<'told'> => ({
   v: 1,
   type: 'report',
@@ -63,13 +31,13 @@ const told = (callback: Callback, more: Partial<ReportOf<'told'>>, at = T0): Rep
   ...more,
 });
 /** Everything that goes out when the receiver takes it all: in order, as `type text`. */
-const goesOut = (): string[] => {
+const goesOut = async (): Promise<string[]> => {
   const out: string[] = [];
   for (let callback = queued.shift(); callback; callback = queued.shift()) {
     out.push(`${callback.dlrType} ${callback.values.text}`);
-    feed(told(callback, { ok: true, reason: '200' }));
+    await feed(told(callback, { ok: true, reason: '200' }));
   }
-  expect(recorder.due(T0 + 48 * HOUR, 10)).toEqual([]);
+  expect(await memory.due(T0 + 48 * HOUR)).toEqual([]);
   return out;
 };
 
@@ -154,281 +122,284 @@ const storyOf = (mask: number): Record<(typeof STORIES)[number], Envelope[]> => 
   refused: [sms(mask), ended({ code: 11 })],
 });
 
-describe.each(MASKS)('dlr-mask %i', (mask, ...expected) => {
-  test.each(STORIES.map((story, i) => [story, expected[i]!] as const))('%s', (story, callbacks) => {
-    for (const envelope of storyOf(mask)[story]) feed(envelope);
-    expect(goesOut()).toEqual(callbacks);
-  });
-});
-
 /** All orders in which the bus can bring these. */
 function orders<T>(items: T[]): T[][] {
   if (items.length < 2) return [items];
   return items.flatMap((item, i) => orders(items.toSpliced(i, 1)).map((rest) => [item, ...rest]));
 }
 
-describe('in any order, and with everything delivered twice, a client hears the same', () => {
-  test.each(STORIES.filter((story) => story !== 'buffered'))('%s', (story) => {
-    for (const order of orders(storyOf(31)[story])) {
-      for (const envelope of [...order, ...order]) feed(envelope);
-      const out = goesOut();
-      expect(out).toEqual(MASKS.find(([mask]) => mask === 31)![STORIES.indexOf(story) + 1]);
-      db.close();
-      rmSync(join(dir, 'ledger.sqlite'));
-      rmSync(join(dir, 'ledger.sqlite-wal'), { force: true });
-      rmSync(join(dir, 'ledger.sqlite-shm'), { force: true });
-      openLedger();
-    }
+onBoth((open) => {
+  beforeEach(async () => {
+    queued = [];
+    memory = await open();
   });
-  test('an intermediate notification never comes after the final receipt, and once each', () => {
-    const [message, taken, enroute, final] = storyOf(31).buffered as [Envelope, Envelope, Envelope, Envelope];
-    for (const envelope of [message, taken, enroute, enroute, final, enroute, final]) feed(envelope);
-    expect(goesOut()).toEqual(['8 ACK/', '4 ENROUTE', '1 DELIVRD']);
-  });
-  test('a receipt that overtakes the answer to its submit comes behind it, in its full length but for the text', () => {
-    const raw =
-      'id:a1 sub:001 dlvrd:001 submit date:2611212127 done date:2611212127 stat:DELIVRD err:000 text:key word three';
-    feed(receipt('DELIVRD', 'delivered', { raw }));
-    feed(submitted());
-    expect(queued).toEqual([]);
-    feed(sms(31));
-    expect(goesOut()).toEqual(['8 ACK/', `1 ${raw.replace('key word three', '')}`]);
-  });
-});
+  afterEach(() => memory.close());
 
-describe('what a callback says', () => {
-  const values = () => queued.shift()!;
-  test('the answer to the submit', () => {
-    feed(sms(31));
-    feed(submitted('6b020cc800000001'));
-    expect(values()).toMatchObject({
-      id: ID,
-      client: 'test',
-      at: T0 + 10,
-      url: 'http://client.example/d',
-      dlrType: 8,
-      values: {
-        given: '+447700900123',
-        from: '12345',
-        provider: 'sink',
-        providerId: '6b020cc800000001',
-        text: 'ACK/',
-        account: '',
-        meta: '?smpp_resp??orig_msg?dlr_mask=31&',
-      },
+  describe.each(MASKS)('dlr-mask %i', (mask, ...expected) => {
+    test.each(STORIES.map((story, i) => [story, expected[i]!] as const))('%s', async (story, callbacks) => {
+      for (const envelope of storyOf(mask)[story]) await feed(envelope);
+      expect(await goesOut()).toEqual(callbacks);
     });
   });
-  test('a receipt: the provider id in the form of the submit, the account, the error', () => {
-    feed(sms(3));
-    feed(submitted('ff'));
-    feed(
-      receipt('UNDELIV', 'failed', { providerId: '255', error: '123', raw: 'id:255 stat:UNDELIV err:123 text:key' }),
-    );
-    expect(values()).toMatchObject({
-      at: T0 + 100,
-      dlrType: 2,
-      values: {
-        providerId: 'ff',
-        text: 'id:255 stat:UNDELIV err:123 text:key',
-        account: 'sink-user',
-        meta: '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%7B&',
-      },
-    });
-  });
-  test.each([
-    [undefined, '?orig_msg?dlr_mask=3&'],
-    ['abc', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%00&'],
-    ['321', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%01A&'],
-  ])('meta data for error %s', (error, meta) => {
-    feed(sms(3));
-    feed(submitted());
-    const { error: _error, ...bare } = receipt('UNDELIV', 'failed') as ReportOf<'receipt'>;
-    feed(error === undefined ? bare : { ...bare, error });
-    expect(values().values.meta).toBe(meta);
-  });
-  test.each<[Partial<ReportOf<'final'>>, string]>([
-    [{ code: 11, reason: 'ESME_RINVDSTADR' }, 'NACK/0x0000000b/Invalid Destination Address'],
-    [{ code: 1, reason: 'ESME_RINVMSGLEN' }, 'NACK/0x00000001/Message Length is invalid'],
-    [
-      { code: 0x400, reason: '0x00000400' },
-      'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
-    ],
-    [{ code: 0x39, reason: '0x00000039' }, 'NACK/0x00000039/Unknown/Reserved'],
-    [{ reason: 'every provider refused it: ESME_RSUBMITFAIL' }, 'NACK/0x00000045/Submit failed'],
-    [
-      { reason: 'every provider refused it: 0x00000400' },
-      'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
-    ],
-    [{ state: 'failed', reason: 'no time left to try again: ESME_RSYSERR' }, 'NACK/0x00000008/System Error'],
-    [{ reason: 'no route leads to a provider' }, 'NACK/no route leads to a provider'],
-    [{ state: 'expired', reason: 'its validity was over' }, 'NACK/validity expired'],
-    [{ code: 400, reason: 'the number is blocked' }, 'NACK/0x00000190/the number is blocked'],
-  ])('an end: %o', (change, text) => {
-    feed(sms(16));
-    feed(ended(change));
-    expect(values()).toMatchObject({ dlrType: 16, values: { text, providerId: '', account: '' } });
-  });
-});
 
-describe('one story, one set of callbacks', () => {
-  test('a message that two providers took is acknowledged once', () => {
-    feed(sms(31));
-    feed(submitted('a1', 0));
-    feed(submitted('b1', 1));
-    expect(goesOut()).toEqual(['8 ACK/']);
-  });
-  test('failed after another part was delivered, and delivered after it failed: the first final state stays', () => {
-    feed(sms(31));
-    feed({ ...submitted(), parts: ['a1', 'a2'].map((providerId) => ({ providerId, receipt: true })) } as Envelope);
-    feed(receipt('DELIVRD', 'delivered', { providerId: 'a1' }));
-    feed(receipt('UNDELIV', 'failed', { providerId: 'a2' }));
-    feed(receipt('ENROUTE', 'buffered', { providerId: 'a1', at: T0 + 900 }));
-    expect(goesOut()).toEqual(['8 ACK/', '2 UNDELIV']);
-  });
-  test('no URL, nothing owed; a receipt for another handset is not this one', () => {
-    const { dlrUrl: _none, ...without } = sms(31);
-    feed(without);
-    feed(submitted());
-    feed(receipt('DELIVRD', 'delivered'));
-    expect(queued).toEqual([]);
-    const other = newId(T0);
-    feed(sms(1, { id: other }));
-    feed({ ...submitted('z9'), id: other } as Envelope);
-    feed(receipt('DELIVRD', 'delivered', { providerId: 'z9', to: '447700900999' }));
-    expect(queued).toEqual([]);
-  });
-});
-
-describe('the outbox', () => {
-  const begin = (): Callback => {
-    feed(sms(31));
-    feed(submitted());
-    feed(receipt('DELIVRD', 'delivered'));
-    expect(queued).toHaveLength(1);
-    return queued.shift()!;
-  };
-  /** The callback that is due next, and when: not a millisecond earlier. */
-  const nextDue = (): { callback: Callback; at: number } | undefined => {
-    const at = Number(db.statement('select min(due_at) as at from outbox where published = 0 and tries > 0').get()?.at);
-    const [callback] = recorder.due(at, 10);
-    if (!callback) return undefined;
-    expect(recorder.due(at - 1, 10)).toEqual([]);
-    return { callback, at };
-  };
-
-  test('the second callback waits for the first', () => {
-    const first = begin();
-    expect(first.dlrType).toBe(8);
-    feed(told(first, {}, T0 + 50), T0 + 60);
-    expect(queued).toEqual([]);
-    expect(recorder.due(T0 + 4_000, 10)).toEqual([]);
-    const again = nextDue()!.callback;
-    expect(again).toEqual({ ...first, tries: 1 });
-    publish([again]);
-    feed(told(queued.shift()!, { ok: true }, T0 + 6_000), T0 + 6_000);
-    expect(queued.map(({ dlrType }) => dlrType)).toEqual([1]);
-  });
-
-  test('the ladder: each wait longer, hourly in the end, given up after a day with its reason', () => {
-    let callback: Callback | undefined = begin();
-    let at = T0;
-    const waits: number[] = [];
-    while (callback) {
-      feed(told(callback, {}, at), at);
-      const next = nextDue();
-      if (!next) break;
-      waits.push((next.at - at) / 1_000);
-      ({ callback, at } = next);
-      publish([callback]);
-      queued.length = 0;
-    }
-    expect(waits.slice(0, 8)).toEqual([5, 15, 60, 300, 900, 1_800, 3_600, 3_600]);
-    expect(waits.length).toBe(29);
-    expect(at - T0).toBeLessThanOrEqual(24 * HOUR);
-    expect(untold).toEqual([{ callback, reason: 'HTTP status 500' }]);
-    const row = db.statement('select untold from message where id = $1').get(ID);
-    expect(row).toEqual({ untold: 'HTTP status 500' });
-    // It holds back the second one until it is in safe keeping.
-    expect(queued).toEqual([]);
-    expect(db.transaction(() => recorder.dropped(callback!, at)).map(({ dlrType }) => dlrType)).toEqual([1]);
-  });
-
-  test('a receiver that is away for an hour gets everything, in order', () => {
-    const back = T0 + HOUR;
-    const out: number[] = [];
-    publish([begin()]);
-    for (let at = T0; at < T0 + 3 * HOUR; at += 1_000) {
-      publish(recorder.due(at, 10));
-      for (const callback of queued.splice(0)) {
-        if (at >= back) out.push(callback.dlrType);
-        feed(told(callback, at < back ? {} : { ok: true, reason: '200' }, at), at);
+  describe('in any order, and with everything delivered twice, a client hears the same', () => {
+    test.each(STORIES.filter((story) => story !== 'buffered'))('%s', async (story) => {
+      for (const order of orders(storyOf(31)[story])) {
+        for (const envelope of [...order, ...order]) await feed(envelope);
+        const out = await goesOut();
+        expect(out).toEqual(MASKS.find(([mask]) => mask === 31)![STORIES.indexOf(story) + 1]);
+        await memory.close();
+        memory = await open();
       }
-    }
-    expect(out).toEqual([8, 1]);
-  });
-
-  test('what would end the same way each time is given up at once', () => {
-    const first = begin();
-    feed(told(first, { permanent: true, reason: '10.0.0.1 is a private address' }));
-    expect(untold.map(({ reason }) => reason)).toEqual(['10.0.0.1 is a private address']);
-    expect(nextDue()).toBeUndefined();
-  });
-
-  test('a busy receiver: again soon, and not everyone at the same moment', () => {
-    const waits = Array.from({ length: 40 }, (_, i) => {
-      const id = newId(T0 + i);
-      feed(sms(8, { id }));
-      feed({ ...submitted(`p${i}`), id } as Envelope);
-      const callback = queued.shift()!;
-      feed(told(callback, { busy: true, reason: 'receiver busy' }, T0 + 90_000), T0 + 90_000);
-      const row = db.statement('select due_at, tries from outbox where id = $1').get(callback.callback)!;
-      expect(row.tries).toBe(1);
-      return Number(row.due_at) - T0 - 90_000;
     });
-    for (const wait of waits) {
-      expect(wait).toBeGreaterThanOrEqual(5_000);
-      expect(wait).toBeLessThanOrEqual(300_000);
-    }
-    expect(new Set(waits).size).toBeGreaterThan(30);
+    test('an intermediate notification never comes after the final receipt, and once each', async () => {
+      const [message, taken, enroute, final] = storyOf(31).buffered as [Envelope, Envelope, Envelope, Envelope];
+      for (const envelope of [message, taken, enroute, enroute, final, enroute, final]) await feed(envelope);
+      expect(await goesOut()).toEqual(['8 ACK/', '4 ENROUTE', '1 DELIVRD']);
+    });
+    test('a receipt that overtakes the answer to its submit comes behind it, in its full length but for the text', async () => {
+      const raw =
+        'id:a1 sub:001 dlvrd:001 submit date:2611212127 done date:2611212127 stat:DELIVRD err:000 text:key word three';
+      await feed(receipt('DELIVRD', 'delivered', { raw }));
+      await feed(submitted());
+      expect(queued).toEqual([]);
+      await feed(sms(31));
+      expect(await goesOut()).toEqual(['8 ACK/', `1 ${raw.replace('key word three', '')}`]);
+    });
   });
 
-  test('an answer that comes twice, or late, counts once', () => {
-    const first = begin();
-    feed(told(first, {}, T0 + 50));
-    feed(told(first, {}, T0 + 50));
-    const { callback } = nextDue()!;
-    expect(callback.tries).toBe(1);
-    publish([callback]);
-    feed(told(first, { ok: true }));
-    expect(queued.map(({ tries }) => tries)).toEqual([1]);
+  describe('what a callback says', () => {
+    const values = () => queued.shift()!;
+    test('the answer to the submit', async () => {
+      await feed(sms(31));
+      await feed(submitted('6b020cc800000001'));
+      expect(values()).toMatchObject({
+        id: ID,
+        client: 'test',
+        at: T0 + 10,
+        url: 'http://client.example/d',
+        dlrType: 8,
+        values: {
+          given: '+447700900123',
+          from: '12345',
+          provider: 'sink',
+          providerId: '6b020cc800000001',
+          text: 'ACK/',
+          account: '',
+          meta: '?smpp_resp??orig_msg?dlr_mask=31&',
+        },
+      });
+    });
+    test('a receipt: the provider id in the form of the submit, the account, the error', async () => {
+      await feed(sms(3));
+      memory.forms.sink = 'decimal';
+      await feed(submitted('ff'));
+      await feed(
+        receipt('UNDELIV', 'failed', { providerId: '255', error: '123', raw: 'id:255 stat:UNDELIV err:123 text:key' }),
+      );
+      expect(values()).toMatchObject({
+        at: T0 + 100,
+        dlrType: 2,
+        values: {
+          providerId: 'ff',
+          text: 'id:255 stat:UNDELIV err:123 text:key',
+          account: 'sink-user',
+          meta: '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%7B&',
+        },
+      });
+    });
+    test.each([
+      [undefined, '?orig_msg?dlr_mask=3&'],
+      ['abc', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%00%00&'],
+      ['321', '?orig_msg?dlr_mask=3&?smpp?dlr_err=%03%01A&'],
+    ])('meta data for error %s', async (error, meta) => {
+      await feed(sms(3));
+      await feed(submitted());
+      const { error: _error, ...bare } = receipt('UNDELIV', 'failed') as ReportOf<'receipt'>;
+      await feed(error === undefined ? bare : { ...bare, error });
+      expect(values().values.meta).toBe(meta);
+    });
+    test.each<[Partial<ReportOf<'final'>>, string]>([
+      [{ code: 11, reason: 'ESME_RINVDSTADR' }, 'NACK/0x0000000b/Invalid Destination Address'],
+      [{ code: 1, reason: 'ESME_RINVMSGLEN' }, 'NACK/0x00000001/Message Length is invalid'],
+      [
+        { code: 0x400, reason: '0x00000400' },
+        'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
+      ],
+      [{ code: 0x39, reason: '0x00000039' }, 'NACK/0x00000039/Unknown/Reserved'],
+      [{ reason: 'every provider refused it: ESME_RSUBMITFAIL' }, 'NACK/0x00000045/Submit failed'],
+      [
+        { reason: 'every provider refused it: 0x00000400' },
+        'NACK/0x00000400/Vendor-specific error, please refer to your SMPP provider',
+      ],
+      [{ state: 'failed', reason: 'no time left to try again: ESME_RSYSERR' }, 'NACK/0x00000008/System Error'],
+      [{ reason: 'no route leads to a provider' }, 'NACK/no route leads to a provider'],
+      [{ state: 'expired', reason: 'its validity was over' }, 'NACK/validity expired'],
+      [{ code: 400, reason: 'the number is blocked' }, 'NACK/0x00000190/the number is blocked'],
+    ])('an end: %o', async (change, text) => {
+      await feed(sms(16));
+      await feed(ended(change));
+      expect(values()).toMatchObject({ dlrType: 16, values: { text, providerId: '', account: '' } });
+    });
   });
 
-  test('an answer that is written before the note that it went out', () => {
-    feed(sms(8));
-    const [callback] = db.transaction(() => recorder.record(submitted(), T0));
-    feed(told(callback!, {}, T0 + 1));
-    recorder.published([callback!]);
-    expect(nextDue()?.callback.tries).toBe(1);
+  describe('one story, one set of callbacks', () => {
+    test('a message that two providers took is acknowledged once', async () => {
+      await feed(sms(31));
+      await feed(submitted('a1', 0));
+      await feed(submitted('b1', 1));
+      expect(await goesOut()).toEqual(['8 ACK/']);
+    });
+    test('failed after another part was delivered, and delivered after it failed: the first final state stays', async () => {
+      await feed(sms(31));
+      await feed({
+        ...submitted(),
+        parts: ['a1', 'a2'].map((providerId) => ({ providerId, receipt: true })),
+      } as Envelope);
+      await feed(receipt('DELIVRD', 'delivered', { providerId: 'a1' }));
+      await feed(receipt('UNDELIV', 'failed', { providerId: 'a2' }));
+      await feed(receipt('ENROUTE', 'buffered', { providerId: 'a1', at: T0 + 900 }));
+      expect(await goesOut()).toEqual(['8 ACK/', '2 UNDELIV']);
+    });
+    test('no URL, nothing owed; a receipt for another handset is not this one', async () => {
+      const { dlrUrl: _none, ...without } = sms(31);
+      await feed(without);
+      await feed(submitted());
+      await feed(receipt('DELIVRD', 'delivered'));
+      expect(queued).toEqual([]);
+      const other = newId(T0);
+      await feed(sms(1, { id: other }));
+      await feed({ ...submitted('z9'), id: other } as Envelope);
+      await feed(receipt('DELIVRD', 'delivered', { providerId: 'z9', to: '447700900999' }));
+      expect(queued).toEqual([]);
+    });
   });
 
-  test('what was on its way when the ledger ended goes out again, with the same number', () => {
-    const first = begin();
-    expect(recorder.due(T0, 10)).toEqual([]);
-    db.close();
-    openLedger();
-    expect(recorder.due(T0, 10)).toEqual([first]);
-  });
+  describe('the outbox', () => {
+    const begin = async (): Promise<Callback> => {
+      await feed(sms(31));
+      await feed(submitted());
+      await feed(receipt('DELIVRD', 'delivered'));
+      expect(queued).toHaveLength(1);
+      return queued.shift()!;
+    };
+    /** The callback that is due next, and when: not a millisecond earlier. */
+    const nextDue = async (): Promise<{ callback: Callback; at: number } | undefined> => {
+      const [row] = await memory.rows('select min(due_at) as at from outbox where published = 0 and tries > 0');
+      const at = Number(row?.at);
+      const [callback] = await memory.due(at);
+      if (!callback) return undefined;
+      expect(await memory.due(at - 1)).toEqual([]);
+      return { callback, at };
+    };
 
-  test('the ladder is a function of age', () => {
-    expect([0, 4_999, 5_000, 19_999, 20_000, 79_999, 80_000, 20 * HOUR].map((age) => waitAfter(RETRIES, age))).toEqual([
-      5_000,
-      5_000,
-      15_000,
-      15_000,
-      60_000,
-      60_000,
-      300_000,
-      HOUR,
-    ]);
+    test('the second callback waits for the first', async () => {
+      const first = await begin();
+      expect(first.dlrType).toBe(8);
+      await feed(told(first, {}, T0 + 50), T0 + 60);
+      expect(queued).toEqual([]);
+      expect(await memory.due(T0 + 4_000)).toEqual([]);
+      const again = (await nextDue())!.callback;
+      expect(again).toEqual({ ...first, tries: 1 });
+      await publish([again]);
+      await feed(told(queued.shift()!, { ok: true }, T0 + 6_000), T0 + 6_000);
+      expect(queued.map(({ dlrType }) => dlrType)).toEqual([1]);
+    });
+
+    test('the ladder: each wait longer, hourly in the end, given up after a day with its reason', async () => {
+      let callback: Callback | undefined = await begin();
+      let at = T0;
+      const waits: number[] = [];
+      while (callback) {
+        await feed(told(callback, {}, at), at);
+        const next = await nextDue();
+        if (!next) break;
+        waits.push((next.at - at) / 1_000);
+        ({ callback, at } = next);
+        await publish([callback]);
+        queued.length = 0;
+      }
+      expect(waits.slice(0, 8)).toEqual([5, 15, 60, 300, 900, 1_800, 3_600, 3_600]);
+      expect(waits.length).toBe(29);
+      expect(at - T0).toBeLessThanOrEqual(24 * HOUR);
+      expect(memory.untold).toEqual([{ callback, reason: 'HTTP status 500' }]);
+      const rows = await memory.rows('select untold from message where id = $1', ID);
+      expect(rows).toEqual([{ untold: 'HTTP status 500' }]);
+      // It holds back the second one until it is in safe keeping.
+      expect(queued).toEqual([]);
+      expect((await memory.dropped(callback!, at)).map(({ dlrType }) => dlrType)).toEqual([1]);
+    });
+
+    test('a receiver that is away for an hour gets everything, in order', async () => {
+      const back = T0 + HOUR;
+      const out: number[] = [];
+      await publish([await begin()]);
+      for (let at = T0; at < T0 + 3 * HOUR; at += 5_000) {
+        await publish(await memory.due(at));
+        for (const callback of queued.splice(0)) {
+          if (at >= back) out.push(callback.dlrType);
+          await feed(told(callback, at < back ? {} : { ok: true, reason: '200' }, at), at);
+        }
+      }
+      expect(out).toEqual([8, 1]);
+    });
+
+    test('what would end the same way each time is given up at once', async () => {
+      const first = await begin();
+      await feed(told(first, { permanent: true, reason: '10.0.0.1 is a private address' }));
+      expect(memory.untold.map(({ reason }) => reason)).toEqual(['10.0.0.1 is a private address']);
+      expect(await nextDue()).toBeUndefined();
+    });
+
+    test('a busy receiver: again soon, and not everyone at the same moment', async () => {
+      const waits: number[] = [];
+      for (let i = 0; i < 40; i++) {
+        const id = newId(T0 + i);
+        await feed(sms(8, { id }));
+        await feed({ ...submitted(`p${i}`), id } as Envelope);
+        const callback = queued.shift()!;
+        await feed(told(callback, { busy: true, reason: 'receiver busy' }, T0 + 90_000), T0 + 90_000);
+        const [row] = await memory.rows('select due_at, tries from outbox where id = $1', callback.callback);
+        expect(row!.tries).toBe(1);
+        waits.push(Number(row!.due_at) - T0 - 90_000);
+      }
+      for (const wait of waits) {
+        expect(wait).toBeGreaterThanOrEqual(5_000);
+        expect(wait).toBeLessThanOrEqual(300_000);
+      }
+      expect(new Set(waits).size).toBeGreaterThan(30);
+    });
+
+    test('an answer that comes twice, or late, counts once', async () => {
+      const first = await begin();
+      await feed(told(first, {}, T0 + 50));
+      await feed(told(first, {}, T0 + 50));
+      const { callback } = (await nextDue())!;
+      expect(callback.tries).toBe(1);
+      await publish([callback]);
+      await feed(told(first, { ok: true }));
+      expect(queued.map(({ tries }) => tries)).toEqual([1]);
+    });
+
+    test('an answer that is written before the note that it went out', async () => {
+      await feed(sms(8));
+      const [callback] = await memory.feed(submitted(), T0);
+      await feed(told(callback!, {}, T0 + 1));
+      await memory.published([callback!]);
+      expect((await nextDue())?.callback.tries).toBe(1);
+    });
+
+    test('what was on its way when the ledger ended goes out again, with the same number', async () => {
+      const first = await begin();
+      expect(await memory.due(T0)).toEqual([]);
+      await memory.reopen();
+      expect(await memory.due(T0)).toEqual([first]);
+    });
+
+    test('the ladder is a function of age', () => {
+      expect(
+        [0, 4_999, 5_000, 19_999, 20_000, 79_999, 80_000, 20 * HOUR].map((age) => waitAfter(RETRIES, age)),
+      ).toEqual([5_000, 5_000, 15_000, 15_000, 60_000, 60_000, 300_000, HOUR]);
+    });
   });
 });

@@ -1,0 +1,139 @@
+// What the working ledger does by the clock: callbacks that are due again, scheduled messages, messages without an end,
+// forgetting, and news.
+import type { Bus } from '#shared/bus/bus.ts';
+import type { Config } from '#shared/config/schema.ts';
+import type { Callback } from '#shared/messages/callback.ts';
+import { VERSION } from '#shared/messages/envelope.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
+import { type Database, insertRows, type Sql } from './database.ts';
+import { type Judged, judgeDue, tryAgain } from './judge.ts';
+import type { Late } from './late.ts';
+import { due, unpublish } from './outbox.ts';
+import type { Recorder } from './record.ts';
+import { mayHaveMore, retentionSteps } from './retention.ts';
+import { leftOver, release, released } from './schedule.ts';
+import type { Seal } from './seal.ts';
+import type { Telling } from './telling.ts';
+import type { Writer } from './writer.ts';
+
+const EVERY_MS = { due: 1_000, release: 200, mark: 5_000, judge: 1_000, tryAgain: 1_000, forget: 10_000, news: 2_000 };
+const DUE_AT_ONCE = 1_000;
+
+export type WorkOptions = {
+  config: Config;
+  bus: Bus;
+  log: Log;
+  db: Database;
+  writer: Writer;
+  recorder: Recorder;
+  seal: Seal;
+  late: Late;
+  telling: Telling;
+  /** The watermark, epoch ms; 0 until a mark came back. */
+  mark(): number;
+};
+type Afterwards = Pick<Judged, 'callbacks' | 'after'>;
+export type Work = {
+  start(paused: () => Promise<string[]>): Promise<void>;
+  stop(): void;
+  /** What follows when a transaction that made these is on disk. */
+  afterwards(what: Afterwards): void;
+};
+
+export function openWork(options: WorkOptions): Work {
+  const { config, bus, log, db, writer, recorder, seal, late, telling } = options;
+  const { receiptsWithin } = config.ledger;
+  const asksAlways = (provider: string) => alwaysAsks(config.providers[provider]);
+  const judging = { recorder, receiptsWithin, asksAlways };
+  let timers: { stopped: boolean; timer?: NodeJS.Timeout }[] = [];
+
+  /** Runs `work` again and again, never twice at a time; at once while it says that there is more. */
+  function every(ms: number, work: () => Promise<boolean>): void {
+    const mine: (typeof timers)[number] = { stopped: false };
+    timers.push(mine);
+    const turn = async () => {
+      const more = writer.trouble() ? false : await work().catch(failed);
+      if (!mine.stopped) mine.timer = setTimeout(turn, more ? 0 : ms);
+    };
+    mine.timer = setTimeout(turn, 0);
+  }
+  function failed(error: unknown): boolean {
+    log.error({ reason: reasonOf(error) }, 'work by the clock failed: it is tried again');
+    return false;
+  }
+
+  function afterwards({ callbacks, after }: Afterwards): void {
+    for (const then of after) then();
+    void telling.tell(callbacks);
+  }
+
+  async function callbacksDue(): Promise<boolean> {
+    const callbacks: Callback[] = await due(db.read, Date.now(), DUE_AT_ONCE);
+    void telling.tell(callbacks);
+    return false;
+  }
+
+  async function judge(step: (sql: Sql, mark: number) => Promise<Judged>): Promise<boolean> {
+    const mark = options.mark();
+    if (mark === 0) return false;
+    const judged = await writer.run((sql) => step(sql, mark));
+    afterwards(judged);
+    return judged.more;
+  }
+
+  async function toRouter(messages: readonly Sms[]): Promise<boolean> {
+    if (messages.length === 0) return false;
+    await Promise.all(messages.map((sms) => bus.publish(toQueue(routerQueue(sms.lane)), [sms])));
+    await writer.run((sql) => released(sql, messages));
+    return true;
+  }
+
+  async function forget(): Promise<boolean> {
+    let more = false;
+    for (const step of steps) more = mayHaveMore(await writer.run((sql) => step(sql, Date.now()))) || more;
+    return more;
+  }
+  const steps = retentionSteps(config.retention, seal);
+
+  async function begin(): Promise<void> {
+    const providers = Object.keys(config.providers).map((name) => [name, Date.now()]);
+    await writer.run(async (sql) => {
+      await unpublish(sql);
+      await insertRows(sql, 'known_provider (name, seen_at)', 'on conflict (name) do nothing', providers);
+    });
+    while (await toRouter(await leftOver(db.read, seal)));
+  }
+
+  return {
+    afterwards,
+    async start(paused) {
+      await begin();
+      every(EVERY_MS.due, callbacksDue);
+      every(EVERY_MS.release, async () => toRouter(await writer.run((sql) => release(sql, seal, Date.now()))));
+      every(EVERY_MS.mark, async () => {
+        await bus.publish(toReport('mark'), [{ v: VERSION.report, type: 'report', kind: 'mark', at: Date.now() }]);
+        return false;
+      });
+      every(EVERY_MS.judge, () => judge((sql, mark) => judgeDue(sql, mark, Date.now(), judging)));
+      every(EVERY_MS.tryAgain, () => judge((sql, mark) => tryAgain(sql, mark, Date.now(), judging)));
+      every(EVERY_MS.forget, forget);
+      every(EVERY_MS.news, async () => {
+        bus.announce({ kind: 'paused', providers: await paused() });
+        for (const news of late.news(Date.now())) bus.announce(news);
+        return false;
+      });
+    },
+    stop() {
+      for (const each of timers) {
+        each.stopped = true;
+        clearTimeout(each.timer);
+      }
+      timers = [];
+    },
+  };
+}
+
+const alwaysAsks = (provider: object | undefined): boolean =>
+  provider !== undefined && 'receipts' in provider && provider.receipts === 'always';
