@@ -41,8 +41,11 @@ describe('imports', () => {
 });
 
 test('only the ledger touches the database, and only topology.ts spells the names of work queues', () => {
-  const sqlite = files.filter((file) => readFileSync(join(ROOT, file), 'utf8').includes("'node:sqlite'"));
-  expect(sqlite).toEqual(['services/ledger/database.ts']);
+  const databases = files.filter((file) => /from '(node:sqlite|pg)'/.test(readFileSync(join(ROOT, file), 'utf8')));
+  expect(databases.filter((file) => !file.startsWith('test/')).sort()).toEqual([
+    'services/ledger/postgres.ts',
+    'services/ledger/sqlite.ts',
+  ]);
   const spelled = files.filter((file) =>
     /['"`](?:router|egress|retry|dead|deliver|bind)\.\$?[{a-z]/.test(readFileSync(join(ROOT, file), 'utf8')),
   );
