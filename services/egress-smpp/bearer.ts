@@ -2,20 +2,24 @@
 import type { PDU } from 'smpp';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer, Link } from '#shared/egress/bearer.ts';
+import { readPems } from '#shared/http/pems.ts';
 import type { Context } from '#shared/service.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import { maskNumber } from '#shared/sms/number.ts';
 import { logAccess } from '#shared/telemetry/access.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { toReport } from '#shared/topology.ts';
 import { submitPdus } from './pdus.ts';
 import { receiptOf } from './receipts.ts';
-import { type BindCommand, openSession, type SmppSession } from './session.ts';
+import { type BindCommand, type Endpoint, type Line, openSession, type SmppSession } from './session.ts';
 import { type Part, submitParts } from './submit.ts';
 
+type Ended = (reason: string) => void;
 type Deliver = (pdu: PDU, respond: (status: number) => void) => void;
 
-export function smppBearer(name: string, provider: ProviderOf<'smpp'>, { bus, log }: Context): Bearer<Part[]> {
+export function smppBearer(name: string, provider: ProviderOf<'smpp'>, { bus, dir, log }: Context): Bearer<Part[]> {
+  const line = { provider, pems: readPems(`providers.${name}.tls`, provider.tls ?? {}, dir) };
   const deliver: Deliver = (pdu, respond) => {
     const report = receiptOf(pdu, name, Date.now());
     if (!report) {
@@ -30,16 +34,40 @@ export function smppBearer(name: string, provider: ProviderOf<'smpp'>, { bus, lo
   return {
     prepare: (message) => submitPdus(message, provider),
     begun: (parts) => parts.some(({ providerId }) => providerId !== undefined),
-    open: (ended) => openBind(provider, deliver, ended),
+    open: (ended) => openAtOneOf(endpointsOf(provider), line, deliver, ended),
   };
 }
 
+/** The account's hosts in their order, each with where its receiver binds. */
+export function endpointsOf({ host, port, otherHosts, systemId, password, receiver }: ProviderOf<'smpp'>): Place[] {
+  const others = otherHosts.map((text) => {
+    const [, name, otherPort] = /^\[?(.*?)\]?(?::(\d+))?$/.exec(text)!;
+    return { host: name!, port: otherPort === undefined ? port : Number(otherPort) };
+  });
+  return [{ host, port }, ...others].map((at) => {
+    const sender = { ...at, systemId, password };
+    const other = Object.entries(receiver ?? {}).filter(([, value]) => value !== undefined);
+    return { sender, receiver: { ...sender, ...Object.fromEntries(other) } };
+  });
+}
+
+export type Place = { sender: Endpoint; receiver: Endpoint };
+
+/** A bind at the first host that gives one; rejects with what each of them said. */
+async function openAtOneOf(places: Place[], line: Line, deliver: Deliver, ended: Ended): Promise<Link<Part[]>> {
+  const faults: string[] = [];
+  for (const place of places) {
+    try {
+      return await openBind(place, line, deliver, ended);
+    } catch (error) {
+      faults.push(reasonOf(error));
+    }
+  }
+  throw new Error(faults.join('; '));
+}
+
 /** The sessions of one bind. When one of them ends, the other is closed and the bind is over. */
-async function openBind(
-  provider: ProviderOf<'smpp'>,
-  deliver: Deliver,
-  ended: (reason: string) => void,
-): Promise<Link<Part[]>> {
+async function openBind(place: Place, line: Line, deliver: Deliver, ended: Ended): Promise<Link<Part[]>> {
   const sessions: SmppSession[] = [];
   let over = false;
   const cut = (reason: string) => {
@@ -51,10 +79,13 @@ async function openBind(
     cut(reason);
     ended(reason);
   };
-  const commands: BindCommand[] =
-    provider.bindAs === 'transceiver' ? ['bind_transceiver'] : ['bind_receiver', 'bind_transmitter'];
+  const open = async (endpoint: Endpoint, command: BindCommand) => {
+    sessions.push(await openSession(line, endpoint, command, { deliver, ended: end }));
+  };
+  const { bindAs } = line.provider;
   try {
-    for (const command of commands) sessions.push(await openSession(provider, command, { deliver, ended: end }));
+    if (bindAs === 'transmitter+receiver') await open(place.receiver, 'bind_receiver');
+    await open(place.sender, bindAs === 'transceiver' ? 'bind_transceiver' : 'bind_transmitter');
   } catch (error) {
     over = true;
     cut('the other session failed');

@@ -5,9 +5,11 @@ import type { PDU } from 'smpp';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { newPdu } from '#shared/smpp/library.ts';
-import { addressOf, recipientForm } from '#shared/sms/address.ts';
+import { addressOf } from '#shared/sms/address.ts';
 import { encodeGsm7 } from '#shared/sms/gsm7.ts';
-import { concatReference, concatUdh, encodingOf, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
+import { rewriteNumber } from '#shared/sms/rewrite.ts';
+import { concatReference, concatUdh, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
+import { encodingFor, inDialect } from './dialect.ts';
 
 const DATA_CODING = { gsm7: 0, latin1: 3, binary: 4, ucs2: 8 } as const;
 /** With a message class, as Kannel writes them (3GPP TS 23.038, 4): Latin-1 has none. */
@@ -37,11 +39,12 @@ export function absoluteTime(epochMs: number): string {
 /** The PDUs of a message, and which of them ask for a receipt: like Kannel only the first, unless receipts are `always`. */
 export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: PDU; receipt: boolean }[] {
   const { messageClass, udh } = message;
-  const encoding = message.encoding ?? encodingOf(message.text);
+  const encoding = encodingFor(message, provider);
   const source = addressOf(message.from, 'source', provider.source);
-  const destination = addressOf(recipientForm(message), 'destination', provider.destination);
+  const destination = addressOf(rewriteNumber(message, provider.number), 'destination', provider.destination);
   const always = provider.receipts === 'always';
-  const registered = registeredDelivery(message.dlrMask, always);
+  // On a transmitter alone no receipt would come.
+  const registered = provider.bindAs === 'transmitter' ? 0 : registeredDelivery(message.dlrMask, always);
   const fields = {
     source_addr_ton: source.ton,
     source_addr_npi: source.npi,
@@ -58,8 +61,9 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
   const receipt = (registered & FINAL_RECEIPT) !== 0;
   const one = (more: Record<string, unknown>, index: number) => {
     const asks = index === 1 || always;
+    const pdu = newPdu('submit_sm', { ...fields, registered_delivery: asks ? registered : 0, ...more });
     return {
-      pdu: newPdu('submit_sm', { ...fields, registered_delivery: asks ? registered : 0, ...more }),
+      pdu: inDialect(pdu, encoding, provider),
       receipt: asks && receipt,
     };
   };

@@ -1,21 +1,26 @@
 // One SMPP session to a provider: connect, bind, keep alive, submit with a window, hand deliver_sm on. It ends once, for
 // any reason, and tells what was not answered.
-import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { PDU, Session } from 'smpp';
 import type { ProviderOf } from '#shared/config/schema.ts';
+import type { Pems } from '#shared/http/pems.ts';
 import { newPdu, newSession, sendCorked, statusName } from '#shared/smpp/library.ts';
 
 type Provider = ProviderOf<'smpp'>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const INTERFACE_VERSION = 0x34;
+const INTERFACE_VERSION = { '3.3': 0x33, '3.4': 0x34, '5.0': 0x50 } as const;
 const TICK_MS = 1_000;
 
 export type BindCommand = 'bind_transceiver' | 'bind_transmitter' | 'bind_receiver';
 /** `lost`: no answer came and none will. */
 export type Answer = { status: number; messageId: string } | 'lost';
+
+/** Where to bind, and as whom. */
+export type Endpoint = { host: string; port: number; systemId: string; password: string };
+/** What the sessions of a provider share. */
+export type Line = { provider: Provider; pems: Pems };
 
 export type SessionEvents = {
   /** Answer with command_status once it is dealt with. */
@@ -35,23 +40,23 @@ export type SmppSession = {
 
 /** Connects and binds. Fails with one line that names the host and what it said. */
 export async function openSession(
-  provider: Provider,
+  line: Line,
+  endpoint: Endpoint,
   command: BindCommand,
   events: SessionEvents,
 ): Promise<SmppSession> {
-  const socket = await connect(provider);
+  const socket = await connect(line, endpoint);
   const session = newSession(socket);
   try {
-    await bind(session, provider, command);
+    await bind(session, line.provider, endpoint, command);
   } catch (error) {
     session.destroy();
     throw error;
   }
-  return keep(session, provider, events);
+  return keep(session, line.provider, events);
 }
 
-function connect(provider: Provider): Promise<net.Socket> {
-  const { host, port } = provider;
+function connect({ provider, pems }: Line, { host, port }: Endpoint): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = provider.tls
       ? tls.connect({
@@ -59,7 +64,7 @@ function connect(provider: Provider): Promise<net.Socket> {
           port,
           servername: provider.tls.serverName ?? (net.isIP(host) ? undefined : host),
           minVersion: 'TLSv1.2',
-          ...pems(provider.tls),
+          ...pems,
         })
       : net.connect({ host, port });
     socket.setNoDelay(true);
@@ -77,15 +82,9 @@ function connect(provider: Provider): Promise<net.Socket> {
   });
 }
 
-const pems = ({ ca, cert, key }: NonNullable<Provider['tls']>) => ({
-  ...(ca ? { ca: readFileSync(ca) } : {}),
-  ...(cert ? { cert: readFileSync(cert) } : {}),
-  ...(key ? { key: readFileSync(key) } : {}),
-});
-
-function bind(session: Session, provider: Provider, command: BindCommand): Promise<void> {
+function bind(session: Session, provider: Provider, endpoint: Endpoint, command: BindCommand): Promise<void> {
   return new Promise((resolve, reject) => {
-    const where = `${provider.host}:${provider.port}`;
+    const where = `${endpoint.host}:${endpoint.port}`;
     const timer = setTimeout(() => reject(new Error(`${where}: no answer to ${command}`)), CONNECT_TIMEOUT_MS);
     const failed = (reason: string) => {
       clearTimeout(timer);
@@ -93,14 +92,18 @@ function bind(session: Session, provider: Provider, command: BindCommand): Promi
     };
     session.on('error', (error: Error) => failed(error.message));
     session.once('close', () => failed(`closed the line at ${command}`));
-    const credentials = { system_id: provider.systemId, password: provider.password, system_type: provider.systemType };
-    session.send(newPdu(command, { ...credentials, interface_version: INTERFACE_VERSION }), (answer) => {
-      if (answer.command_status !== 0) return failed(`${command} refused: ${statusName(answer.command_status)}`);
-      clearTimeout(timer);
-      session.removeAllListeners('close');
-      session.pause(); // A receipt may stand right behind the answer: it waits until someone listens.
-      resolve();
-    });
+    const { systemId: system_id, password } = endpoint;
+    const credentials = { system_id, password, system_type: provider.systemType };
+    session.send(
+      newPdu(command, { ...credentials, interface_version: INTERFACE_VERSION[provider.version] }),
+      (answer) => {
+        if (answer.command_status !== 0) return failed(`${command} refused: ${statusName(answer.command_status)}`);
+        clearTimeout(timer);
+        session.removeAllListeners('close');
+        session.pause(); // A receipt may stand right behind the answer: it waits until someone listens.
+        resolve();
+      },
+    );
   });
 }
 

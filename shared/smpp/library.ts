@@ -40,6 +40,13 @@ export const statusName = (status: number): string => NAMES.get(status) ?? `0x${
 export const MOST_PDU_OCTETS = 65_536;
 smpp.PDU.maxLength = MOST_PDU_OCTETS;
 
+/** The field of a PDU that is written as the optional parameter `tag` with just these octets. */
+export function rawTlv(tag: number): string {
+  const field = `tlv_${tag.toString(16).padStart(4, '0')}`;
+  smpp.tlvs[field] ??= { id: tag, type: smpp.types.tlv.buffer };
+  return field;
+}
+
 /** `submit_sm`, or undefined for a command_id that SMPP does not have. */
 export const commandName = (id: number): string | undefined => smpp.commandsById[id]?.command;
 

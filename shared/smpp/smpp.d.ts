@@ -31,9 +31,9 @@ declare module 'smpp' {
     Session: typeof Session;
     commands: Record<string, { params?: Params }>;
     commandsById: Record<number, { command: string }>;
-    tlvs: Record<string, { filter?: unknown }>;
+    tlvs: Record<string, { id?: number; type?: Type; filter?: unknown }>;
     tlvsById: Record<number, { type: Type }>;
-    types: { cstring: { read(buffer: Buffer, offset: number): string } };
+    types: { cstring: { read(buffer: Buffer, offset: number): string }; tlv: { buffer: Type } };
     errors: Record<string, number>;
   };
   export default smpp;

@@ -18,7 +18,8 @@ const MAX_LENGTH = 20;
  * sender that has anything but digits behind an optional `+` is alphanumeric, TON 5 and NPI 0; a destination never is.
  *
  * `fixed` is what a provider prescribes for numbers and stands for them in any form. It leaves an alphanumeric sender
- * alone. Kannel differs where a TON is forced and the number has a `+`: there the TON becomes 1 all the same.
+ * alone. With `plus` a leading `+` stays in the address. Kannel differs where a TON is forced and the number has a `+`:
+ * there the TON becomes 1 all the same.
  *
  * Throws a RangeError when the address is over 20 characters (as Kannel refuses it), is not printable ASCII (SMPP 3.4,
  * 3.1), or is an empty destination. That a handset shows only 11 characters of an alphanumeric sender is for the doors
@@ -27,7 +28,7 @@ const MAX_LENGTH = 20;
 export function addressOf(
   value: string,
   role: 'source' | 'destination',
-  fixed: { ton?: number; npi?: number } = {},
+  fixed: { ton?: number | undefined; npi?: number | undefined; plus?: boolean | undefined } = {},
 ): Address {
   const plus = value.startsWith('+');
   const number = plus ? value.slice(1) : value;
@@ -35,7 +36,7 @@ export function addressOf(
     return checked({ ton: TON.alphanumeric, npi: NPI.unknown, addr: value }, role);
   }
   const ton = fixed.ton ?? (plus ? TON.international : TON.national);
-  return checked({ ton, npi: fixed.npi ?? NPI.isdn, addr: number }, role);
+  return checked({ ton, npi: fixed.npi ?? NPI.isdn, addr: fixed.plus ? value : number }, role);
 }
 
 /**
