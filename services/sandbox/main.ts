@@ -1,14 +1,17 @@
 // sandbox: an SMSC and a handset on this machine. Reads submit_sm over SMPP; answers with ids and receipts; shows the
-// messages on a page, as JSON and as one line each on stdout. Writes nothing to disk and reaches nothing but loopback.
+// messages on a page, as JSON and as one line each on stdout. Writes nothing to disk and listens on loopback
+// unless HERMOD_SANDBOX_HOST says otherwise.
 import { parseArgs } from 'node:util';
 import { createHttpServer } from './http.ts';
 import { Inbox } from './inbox.ts';
 import { printer } from './print.ts';
 import { type Smsc, startSmsc } from './smsc.ts';
 
-const HOST = '127.0.0.1';
+const LOOPBACK = '127.0.0.1';
 
 export type SandboxOptions = {
+  /** Loopback unless given: whoever reaches it can read what was sent. */
+  host?: string | undefined;
   /** Default 2775; 0: any free port. */
   smppPort?: number | undefined;
   /** Default 2780; 0: any free port. */
@@ -21,8 +24,9 @@ export type SandboxOptions = {
 };
 export type Sandbox = { smppPort: number; httpPort: number; smsc: Smsc; stop(): Promise<void> };
 
-/** Starts SMSC and page on loopback. Rejects with an error of one line, nothing left open, if a port is taken. */
+/** Starts SMSC and page. Rejects with an error of one line, nothing left open, if a port is taken. */
 export async function startSandbox({
+  host = LOOPBACK,
   smppPort = 2775,
   httpPort = 2780,
   systemId,
@@ -30,8 +34,8 @@ export async function startSandbox({
   log,
 }: SandboxOptions = {}): Promise<Sandbox> {
   const accounts = systemId === undefined ? {} : { accounts: [{ systemId, password }] };
-  const smsc = await startSmsc({ host: HOST, port: smppPort, ...accounts }).catch((error) => {
-    throw portError(error, smppPort, 'HERMOD_SANDBOX_SMPP_PORT');
+  const smsc = await startSmsc({ host, port: smppPort, ...accounts }).catch((error) => {
+    throw portError(error, host, smppPort, 'HERMOD_SANDBOX_SMPP_PORT');
   });
   const inbox = new Inbox();
   const print = log === undefined ? undefined : printer(log);
@@ -43,10 +47,10 @@ export async function startSandbox({
   const http = createHttpServer(smsc, inbox);
   await new Promise<void>((resolve, reject) => {
     http.once('error', reject);
-    http.listen(httpPort, HOST, resolve);
+    http.listen(httpPort, host, resolve);
   }).catch(async (error) => {
     await smsc.stop();
-    throw portError(error, httpPort, 'HERMOD_SANDBOX_HTTP_PORT');
+    throw portError(error, host, httpPort, 'HERMOD_SANDBOX_HTTP_PORT');
   });
   return {
     smppPort: smsc.port,
@@ -59,22 +63,24 @@ export async function startSandbox({
   };
 }
 
-function portError(error: NodeJS.ErrnoException, port: number, variable: string): Error {
-  if (error.code !== 'EADDRINUSE') return new Error(`sandbox: cannot listen on ${HOST}:${port}: ${error.message}`);
-  return new Error(`sandbox: port ${port} on ${HOST} is taken; free it or set ${variable} to another port`);
+function portError(error: NodeJS.ErrnoException, host: string, port: number, variable: string): Error {
+  if (error.code !== 'EADDRINUSE') return new Error(`sandbox: cannot listen on ${host}:${port}: ${error.message}`);
+  return new Error(`sandbox: port ${port} on ${host} is taken; free it or set ${variable} to another port`);
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { 'smpp-port': { type: 'string' }, 'http-port': { type: 'string' } } });
   const { env } = process;
+  const host = env.HERMOD_SANDBOX_HOST ?? LOOPBACK;
   const sandbox = await startSandbox({
+    host,
     smppPort: readPort(values['smpp-port'] ?? env.HERMOD_SANDBOX_SMPP_PORT),
     httpPort: readPort(values['http-port'] ?? env.HERMOD_SANDBOX_HTTP_PORT),
     systemId: env.HERMOD_SANDBOX_SYSTEM_ID,
     password: env.HERMOD_SANDBOX_PASSWORD,
     log: console.log,
   });
-  console.log(`sandbox: SMPP on ${HOST}:${sandbox.smppPort}, messages at http://${HOST}:${sandbox.httpPort}/`);
+  console.log(`sandbox: SMPP on ${host}:${sandbox.smppPort}, messages at http://${host}:${sandbox.httpPort}/`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => sandbox.stop());
 }
 

@@ -76,6 +76,7 @@ export const metrics = {
   ),
   bound: gauge('hermod_binds_held', 'Sessions that are bound.', ['provider']),
   bindsAllowed: gauge('hermod_binds_allowed', 'Sessions that the provider allows.', ['provider']),
+  bindsWanted: gauge('hermod_binds_wanted', 'Sessions that this worker would hold, were they free.', ['provider']),
   windowUsed: gauge('hermod_window_used', 'Hand-overs without an answer yet.', ['provider']),
   windowAllowed: gauge('hermod_window_allowed', 'Hand-overs without an answer that the held binds allow.', [
     'provider',
