@@ -81,6 +81,7 @@ export class Worker<P> {
     });
     metrics.bindsAllowed.labels(this.#name).set(provider.binds);
     const slots = Math.min(provider.binds, provider.bindsPerWorker ?? provider.binds);
+    metrics.bound.labels(this.#name).set(0); // A provider that never lets anybody in must be seen.
     metrics.bindsWanted.labels(this.#name).set(slots);
     this.#slots = Array.from({ length: slots }, () =>
       runSlot(this.#name, provider, bearer, bus, log, {
