@@ -10,6 +10,7 @@ import { answer, kannel } from './kannel/door.ts';
 import { UNKNOWN_PATH } from './kannel/sendsms.ts';
 import type { Mount } from './mounted.ts';
 import { rest } from './rest/door.ts';
+import { shapes } from './shapes/door.ts';
 
 const LIMITS = { requestTimeout: 10_000, keepAliveTimeout: 65_000, bodyLimit: 64 * 1_024, headerSize: 32 * 1_024 };
 
@@ -17,6 +18,7 @@ const LIMITS = { requestTimeout: 10_000, keepAliveTimeout: 65_000, bodyLimit: 64
 const MOUNTED: readonly Mount[] = [
   kannel, // /cgi-bin/sendsms
   rest, // /v1
+  shapes, // /rest/message, /http/sendmsg, /messages, /2010-04-01: providers that programs know
 ];
 
 export const ingressHttp: Service = {

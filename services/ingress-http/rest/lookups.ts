@@ -9,6 +9,8 @@ import { answers } from './openapi.ts';
 import { Problem } from './problems.ts';
 import { cancelAnswer, idParams, listAnswer, listQuery, messageAnswer } from './schemas.ts';
 
+/** As the doors that have a provider's shape write it. */
+const HEX_ID = /^(?:SM)?([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 const LEDGER_RETRY_S = 5;
 
@@ -96,7 +98,7 @@ export function addLookUps(app: FastifyInstance, { bus }: Means): void {
 const unknownMessage = () => new Problem('not-found', 'no message of yours has this id (a new one may take a moment)');
 
 function idOf(params: unknown): string {
-  const { id } = params as { id: string };
+  const id = (params as { id: string }).id.replace(HEX_ID, '$1-$2-$3-$4-$5');
   if (!UUID.test(id)) throw new Problem('not-found', 'this is not a message id');
   return id.toLowerCase();
 }
