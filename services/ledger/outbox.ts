@@ -1,7 +1,7 @@
 // The outbox: callbacks that are owed, a row each, from the event until the client was told. Those of one message go out
 // one after another; one that fails is tried again on a ladder of waits, until it is too old. Can be repeated without
 // effect, as record.ts.
-import { type Callback, callback as callbackSchema } from '#shared/messages/callback.ts';
+import { type Callback, callback as callbackSchema, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { runIn, type Sql } from './database.ts';
@@ -63,6 +63,7 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
           text,
           account: type === 8 || type === 16 ? '' : accountOf(provider),
           meta: metaOf(owed, mask),
+          ...(url.startsWith(WEBHOOK_SCHEME) ? eventOf(type, message) : {}),
         },
       });
       const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published: 0, body };
@@ -118,6 +119,12 @@ export async function published(sql: Sql, callbacks: readonly Callback[]): Promi
     const ids = those.map(({ callback }) => callback);
     await runIn(sql, 'update outbox set published = 1 where tries = $1 and id in', ids, tries);
   }
+}
+
+/** What a signed event says beyond Kannel's type. The row may be further than the event by now. */
+function eventOf(type: Owed['type'], { state, reason }: MessageRow): { state: string; reason: string } {
+  if (type === 8) return { state: state === 'sent' ? 'sent' : 'submitted', reason: '' };
+  return type === 4 ? { state: 'buffered', reason: '' } : { state, reason };
 }
 
 function callbackOf(row: OutboxRow): Callback {

@@ -302,6 +302,29 @@ describe('looking up', () => {
     expect((await api.call('GET', `/v1/messages${query}`)).body).toMatchObject({ type: `/v1/problems/${type}` });
   });
 
+  test('what is scheduled is held, can be taken back once, and its client is told', async () => {
+    const receiver = await startReceiver();
+    const sendAt = new Date(Date.now() + 3_600_000).toISOString();
+    const callback = `http://127.0.0.1:${receiver.port}/`;
+    const id = idOf(await send({ to: '+447700900404', text: 'later', sendAt, callback }));
+    const path = `/v1/messages/${id}`;
+    const known = await until('it is known', async () => {
+      const answer = await api.call('GET', path);
+      return answer.status === 200 ? answer.body : undefined;
+    });
+    expect(known).toMatchObject({ state: 'scheduled', final: false });
+    expect(await api.call('DELETE', path)).toMatchObject({ status: 200, body: { id, state: 'cancelled' } });
+    expect(await api.call('DELETE', path)).toMatchObject({ status: 200 });
+    expect((await api.call('GET', path)).body).toMatchObject({ state: 'cancelled', final: true });
+    const told = await until('the client is told', () => receiver.seen[0]);
+    expect(JSON.parse(told.body)).toMatchObject({ type: 'message.cancelled', data: { id, final: true } });
+    await receiver.stop();
+    const soon = new Date(Date.now() + 300).toISOString();
+    const next = idOf(await send({ to: '+447700900405', text: 'soon', sendAt: soon }));
+    await until('it is released', () => arrived('447700900405').length > 0);
+    expect(await api.call('DELETE', `/v1/messages/${next}`)).toMatchObject({ status: 409 });
+  });
+
   test('what is on its way or has ended cannot be taken back', async () => {
     const id = idOf(await send({ to: '+447700900403', text: 'gone' }));
     await passed();
