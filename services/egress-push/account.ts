@@ -4,6 +4,7 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, request } from 'undici';
 import { z } from 'zod';
+import { failureText } from '#shared/http/failures.ts';
 
 /** All that sending needs. */
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
@@ -83,7 +84,7 @@ export function openTokens(account: Account, dispatcher: Dispatcher): Tokens {
       body: new URLSearchParams({ grant_type: GRANT_TYPE, assertion: assertionOf(account, Date.now()) }).toString(),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch((error) => {
-      throw new TokenError(`${new URL(account.tokenUri).host}: ${(error as Error).message}`);
+      throw new TokenError(`${new URL(account.tokenUri).host}: ${failureText(error)}`);
     });
     const { data } = answer.safeParse(await body.json().catch(() => undefined));
     if (statusCode !== 200 || !data) {

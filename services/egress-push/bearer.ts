@@ -1,12 +1,13 @@
 // The push bearer: each hand-over is one request to FCM, with the access token of the project's service account.
 import { resolve } from 'node:path';
-import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
+import { type Dispatcher, request } from 'undici';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
+import { openDispatcher } from '#shared/http/dispatcher.ts';
+import { failureText } from '#shared/http/failures.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import type { Context } from '#shared/service.ts';
-import { maskNumber } from '#shared/sms/number.ts';
 import { type Account, openTokens, readAccount, TokenError, type Tokens } from './account.ts';
 import { type Devices, openDevices } from './devices.ts';
 import { bodyOf, type Push, pushOf } from './message.ts';
@@ -21,16 +22,21 @@ const MOST_ANSWER = 65_536;
 const NOT_SENT =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_(CONNECT_TIMEOUT|CLOSED|DESTROYED)|CERT_|DEPTH_ZERO|UNABLE_TO|SELF_SIGNED|ERR_TLS|ERR_SSL)/;
 /** What undici says when the proxy did not open the way. */
-const NO_TUNNEL = /^Proxy response/;
+const NO_TUNNEL = /^Proxy (response|Authentication)/;
 
-export function pushBearer(name: string, provider: Provider, { dir, log }: Context): Bearer<Push> {
+export function pushBearer(_name: string, provider: Provider, { dir, log }: Context): Bearer<Push> {
   return {
     prepare: (message) => pushOf(message, provider),
     begun: () => false,
     async open(ended) {
       const account = readAccount(resolve(dir, provider.serviceAccount));
       const devices = openDevices(resolve(dir, provider.devices), log);
-      const dispatcher = dispatcherOf(provider);
+      const dispatcher = openDispatcher({
+        proxy: provider.proxy,
+        connections: provider.window,
+        connectMs: CONNECT_TIMEOUT_MS,
+        idleMs: provider.responseTimeout,
+      });
       const tokens = openTokens(account, dispatcher);
       const parts = { account, devices, tokens, dispatcher };
       try {
@@ -39,27 +45,10 @@ export function pushBearer(name: string, provider: Provider, { dir, log }: Conte
         await dispatcher.destroy();
         throw error;
       }
-      const handOver = async (push: Push, signal: AbortSignal) => {
-        const outcome = await send(push, provider, parts, signal);
-        if (outcome.kind === 'refused' && outcome.scope === 'recipient')
-          log.info({ provider: name, to: maskNumber(push.number), reason: outcome.reason }, 'no push to this number');
-        return outcome;
-      };
+      const handOver = (push: Push, signal: AbortSignal) => send(push, provider, parts, signal);
       return exchangeLink(handOver, ended, () => void dispatcher.close());
     },
   };
-}
-
-function dispatcherOf({ window, proxy }: Provider): Dispatcher {
-  const options = { connections: window, connect: { timeout: CONNECT_TIMEOUT_MS } };
-  if (proxy === undefined) return new Agent(options);
-  const { username, password, origin } = new URL(proxy);
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return new ProxyAgent({
-    ...options,
-    uri: origin,
-    ...(username ? { token: `Basic ${Buffer.from(login).toString('base64')}` } : {}),
-  });
 }
 
 async function send(push: Push, provider: Provider, parts: Parts, signal: AbortSignal): Promise<Outcome> {
@@ -118,8 +107,8 @@ function faultOf(error: Error & { code?: string }, { endpoint, responseTimeout }
   if (error instanceof TokenError) return { kind: 'unavailable', reason: error.message };
   const { host } = new URL(endpoint);
   if (NO_TUNNEL.test(error.message)) return { kind: 'unavailable', reason: `the proxy did not lead to ${host}` };
-  if (NOT_SENT.test(error.code ?? '')) return { kind: 'unavailable', reason: `${host}: ${error.code}` };
+  if (NOT_SENT.test(error.code ?? '')) return { kind: 'unavailable', reason: `${host}: ${failureText(error)}` };
   if (error.name === 'TimeoutError')
     return { kind: 'unknown', reason: `${host} did not answer within ${responseTimeout / 1_000} s` };
-  return { kind: 'unknown', reason: `${host}: the answer was lost (${error.code ?? error.name})` };
+  return { kind: 'unknown', reason: `${host}: the answer was lost (${failureText(error)})` };
 }

@@ -19,8 +19,11 @@ export const pushProvider = z.strictObject({
   message: z.enum(['notification', 'privacyidea']).default('notification'),
   /** Title of a plain notification. */
   title: z.string().min(1).max(100).default('Message'),
-  /** HTTP proxy, such as http://user:password@proxy.example.net:3128/. */
-  proxy: z.url({ protocol: /^https?$/, error: 'an HTTP proxy, such as http://proxy.example.net:3128/' }).optional(),
+  /** With `user:password@` where it asks for them. */
+  proxy: z
+    .string()
+    .regex(/^(https?|socks5):\/\/\S+$/, 'an http, https or socks5 URL, such as http://proxy.example.net:3128')
+    .optional(),
   /** Where FCM is. */
   endpoint: z.url({ protocol: /^https?$/, error: 'a URL' }).default('https://fcm.googleapis.com'),
   /** No answer after this: it is lost. */
