@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { connect } from 'amqplib';
 import { DEAD_KINDS, deadQueue, egressQueue, LEDGER, NOTIFIER, routerQueue } from '#shared/topology.ts';
 import { until } from '../rig/until.ts';
+import type { Cluster } from './cluster.ts';
 import type { Mood } from './receiver.ts';
 import { SERVICES, type ServiceName } from './services.ts';
 import { type Stand, WINDOW } from './stand.ts';
@@ -87,6 +88,35 @@ const frozen = (name: ServiceName): FaultCase => ({
   fault: ({ services }) => services.freeze(name, 30_000),
   repeats: name === 'egress-smpp' ? 2 * WINDOW : 0,
 });
+
+/** What happens to the node that leads the queue of accepted messages. */
+const toLeader =
+  (fault: (cluster: Cluster, node: number) => Promise<void>): FaultCase['fault'] =>
+  async ({ cluster }) => {
+    await fault(cluster!, await cluster!.leaderOf(routerQueue('urgent')));
+  };
+const unpluggedFor = (ms: number) =>
+  toLeader(async (cluster, node) => {
+    await cluster.unplug(node);
+    await pause(ms);
+    await cluster.plug(node);
+  });
+const LEADER_GONE = { repeats: 0, doorsClosedMs: 10_000 };
+
+/** With three nodes. */
+export const CLUSTER_CASES: readonly FaultCase[] = [
+  {
+    name: 'the node that leads the queues is killed, and comes back after 10 s',
+    fault: toLeader(async (cluster, node) => {
+      await cluster.kill(node);
+      await pause(10_000);
+      await cluster.startAgain(node);
+    }),
+    ...LEADER_GONE,
+  },
+  { name: 'the node that leads the queues is cut off for 10 s', fault: unpluggedFor(10_000), ...LEADER_GONE },
+  { name: 'the node that leads the queues is cut off for 30 s', fault: unpluggedFor(30_000), ...LEADER_GONE },
+];
 
 export const CASES: readonly FaultCase[] = [
   { name: 'the broker is restarted', fault: (stand) => stand.restartBroker(), repeats: 0, short: true },

@@ -24,10 +24,18 @@ export async function runCase(stand: Stand, one: FaultCase, { messages, perSecon
   const before = await stand.tally(0);
   const startedAt = performance.now();
   let fault: Promise<void> | undefined;
+  let isOver = false;
+  const begin = () => {
+    fault ??= one.fault(stand, length).finally(() => {
+      isOver = true;
+    });
+  };
   await stand.client.offer(messages, perSecond, (sent) => {
-    if (sent >= messages / 4) fault ??= one.fault(stand, length);
+    if (sent >= messages / 4) begin();
   });
-  await (fault ?? one.fault(stand, length));
+  begin();
+  while (!isOver) await stand.client.offer(perSecond, perSecond);
+  await fault;
   const doorsClosedMs = stand.client.longestGap(startedAt);
   await stand.client.offer(Math.ceil(messages / 10), perSecond);
   const after = await stand.tally();

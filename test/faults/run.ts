@@ -3,7 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
-import { CASES } from './cases.ts';
+import { CASES, CLUSTER_CASES, type FaultCase } from './cases.ts';
 import { faultsOf, type Load, type Row, runCase } from './matrix.ts';
 import { startStand } from './stand.ts';
 
@@ -55,19 +55,16 @@ function options() {
   return { ...values, messages: whole('messages', 100_000_000), rate: whole('rate', 10_000) };
 }
 
-async function main(): Promise<void> {
-  const { messages, only, rate, report, help } = options();
-  if (help) return void process.stdout.write(HELP);
-  const cases = CASES.filter(({ name }) => name.includes(only));
-  if (cases.length === 0) throw new Error(`no case has "${only}" in its name`);
-  const load: Load = { messages: Math.ceil(messages / cases.length), perSecond: rate, length: 'full' };
-  const stand = await startStand();
+/** On one stand, one after another. */
+async function runAll(nodes: 1 | 3, cases: readonly FaultCase[], load: Load): Promise<Row[]> {
+  process.stdout.write(`On ${nodes === 1 ? 'one RabbitMQ node' : 'a cluster of three RabbitMQ nodes'}\n`);
+  const stand = await startStand(nodes);
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => void stand.stop().finally(() => process.exit(130)));
   const rows: Row[] = [];
   try {
-    for (const [i, one] of cases.entries()) {
-      process.stdout.write(`${i + 1}/${cases.length} ${one.name} … `);
+    for (const one of cases) {
+      process.stdout.write(`  ${one.name} … `);
       const row = await runCase(stand, one, load);
       rows.push(row);
       const wrong = faultsOf(row, one, load);
@@ -77,6 +74,23 @@ async function main(): Promise<void> {
   } finally {
     await stand.stop();
   }
+  return rows;
+}
+
+async function main(): Promise<void> {
+  const { messages, only, rate, report, help } = options();
+  if (help) return void process.stdout.write(HELP);
+  const stands = (
+    [
+      [1, CASES],
+      [3, CLUSTER_CASES],
+    ] as const
+  ).map(([nodes, cases]) => [nodes, cases.filter(({ name }) => name.includes(only))] as const);
+  const count = stands.reduce((sum, [, cases]) => sum + cases.length, 0);
+  if (count === 0) throw new Error(`no case has "${only}" in its name`);
+  const load: Load = { messages: Math.ceil(messages / count), perSecond: rate, length: 'full' };
+  const rows: Row[] = [];
+  for (const [nodes, cases] of stands) if (cases.length > 0) rows.push(...(await runAll(nodes, cases, load)));
   const machine = `${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
   const text = `${machine}; ${rate} messages a second offered\n\n${table(rows)}\n`;
   process.stdout.write(`\n${text}`);

@@ -15,6 +15,7 @@ import { type Smsc, startSmsc } from '../../services/sandbox/smsc.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 import { ACCOUNT, type Client, type Ports, startClient } from './client.ts';
+import { type Cluster, startCluster } from './cluster.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -45,26 +46,31 @@ export type Stand = {
   services: Services;
   amqpUrl: string;
   ledgerFile: string;
+  /** Where the stand has one node. */
   restartBroker(): Promise<void>;
   /** Raises or ends the broker's memory alarm: it then takes nothing from publishers. */
   alarm(on: boolean): Promise<void>;
+  /** Where the stand has three nodes. */
+  cluster: Cluster | undefined;
   /** Waits until nothing moves any more and counts. */
   tally(ms?: number): Promise<Tally>;
   stop(): Promise<void>;
 };
 
-export async function startStand(): Promise<Stand> {
+/** On a node of its own, or on a cluster of three. */
+export async function startStand(nodes: 1 | 3 = 1): Promise<Stand> {
   const dir = mkdtempSync(join(tmpdir(), 'hermod-stand-'));
   chmodSync(dir, 0o711); // The broker's user must get through.
-  let broker = await startPrivateNode({ dir, say: () => {} });
-  const amqpUrl = broker.url;
+  const cluster = nodes === 3 ? await startCluster(dir) : undefined;
+  let broker = cluster ? undefined : await startPrivateNode({ dir, say: () => {} });
+  const amqpUrl = (cluster ?? broker)!.url;
   const smsc = await startSmsc({ keep: 0, receipts: { afterMs: 50 } });
   const receiver = await startReceiver();
   const ports = { http: await freePort(), smtp: await freePort(), smpp: await freePort() };
   const configFile = join(dir, 'gateway.yaml');
   writeFileSync(configFile, stringify(configuration(ports, smsc.port)));
   const { fresh } = await declareTopology(amqpUrl, topology([PROVIDER], [ACCOUNT.systemId]));
-  if (fresh) await broker.flushDeclarations();
+  if (fresh) await broker?.flushDeclarations();
   const log = createWriteStream(join(dir, 'services.log'));
   const env = {
     AMQP_URL: amqpUrl,
@@ -110,8 +116,9 @@ export async function startStand(): Promise<Stand> {
     services,
     amqpUrl,
     ledgerFile,
+    cluster,
     async restartBroker() {
-      await broker.stop();
+      await broker?.stop();
       broker = await startPrivateNode({ dir, say: () => {} });
       if (broker.url !== amqpUrl) throw new Error('the broker came back at another address');
     },
@@ -119,7 +126,7 @@ export async function startStand(): Promise<Stand> {
       const args = ['-n', 'hermod@localhost', 'set_vm_memory_high_watermark', on ? '0.00001' : '0.4'];
       const epmd = String(Number(new URL(amqpUrl).port) - 1_000);
       const ctl = join(dirname(findProgram()!.server), 'rabbitmqctl');
-      await promisify(execFile)(ctl, args, { env: { ...process.env, HOME: broker.home, ERL_EPMD_PORT: epmd } });
+      await promisify(execFile)(ctl, args, { env: { ...process.env, HOME: broker!.home, ERL_EPMD_PORT: epmd } });
     },
     async tally(ms = 60_000) {
       const isDone = () => Object.values(count()).every((n) => n === 0);
@@ -134,7 +141,7 @@ export async function startStand(): Promise<Stand> {
       await services.stop();
       await smsc.stop();
       receiver.stop();
-      await broker.stop();
+      await (cluster ?? broker)?.stop();
       log.end();
       rmSync(dir, { recursive: true, force: true });
     },
