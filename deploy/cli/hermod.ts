@@ -9,6 +9,7 @@ import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
 import { EXIT, Fault } from './fault.ts';
 import { addMessages } from './messages.ts';
+import { addModem } from './modem.ts';
 import { warn } from './output.ts';
 import { addProviders } from './providers.ts';
 import { addRefusals } from './refusals.ts';
@@ -35,7 +36,17 @@ Example:
   hermod send --to +447700900123 --text 'Hello from Hermod' --wait`,
     )
     .exitOverride();
-  for (const add of [addConfiguration, addSend, addMessages, addProviders, addDead, addRule, addRoute, addRefusals])
+  for (const add of [
+    addConfiguration,
+    addSend,
+    addMessages,
+    addProviders,
+    addDead,
+    addRule,
+    addRoute,
+    addRefusals,
+    addModem,
+  ])
     add(program);
   return program;
 }

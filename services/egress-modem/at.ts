@@ -7,7 +7,7 @@ const CTRL_Z = '\x1a';
 /** A line, and an answer, that are longer are no modem's. */
 const MOST_LINE = 4_096;
 const MOST_LINES = 4_096;
-const SYNC = { every: 700, tries: 4, quiet: 250 };
+const SYNC = { longest: 700, tries: 4, quiet: 250 };
 
 /** Always unasked, whatever is under way. Makers' own begin with ^ (Huawei), % or * (others). */
 const UNASKED = /^(\+(CMTI|CDSI|CDS|CMT|CBM|CRING|CLIP|CUSD|CCWA|CIEV|CTZV)\b|RING\b|[\^%*])/;
@@ -182,10 +182,13 @@ export function openAt(port: Duplex, { answerTimeout, submitTimeout }: AtOptions
       if (over !== undefined) throw new AtFault(over, 'closed');
       const failed = (fault: AtFault) => (fault.kind === 'refused' ? resolve(true) : reject(fault));
       current = { name: 'AT', text: 'AT', handed: false, lines: [], answered: () => resolve(true), failed };
-      timer = setTimeout(() => {
-        current = undefined;
-        resolve(false);
-      }, SYNC.every);
+      timer = setTimeout(
+        () => {
+          current = undefined;
+          resolve(false);
+        },
+        Math.min(SYNC.longest, answerTimeout),
+      );
       port.write('AT\r');
     });
   }

@@ -24,6 +24,8 @@ import { watch } from './watch.ts';
 
 const RESET = 'AT+CFUN=1,1';
 const RESET_MS = 200;
+/** Asking a device on this machine costs nothing, and a stick that was plugged in again is wanted soon. */
+const REOPEN_WITHIN_MS = 10_000;
 
 export function modemBearer(name: string, provider: ProviderOf<'modem'>, context: Context): Bearer<Outgoing> {
   if (provider.gnokii) return gnokiiBearer(name, provider, context);
@@ -79,9 +81,12 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
         void closePort(port);
       };
       link = exchangeLink(
-        (outgoing, signal) => {
-          signal.addEventListener('abort', () => at.end('closed'), { once: true });
-          return handOver(at, outgoing, { provider, references, memory, reports: ready.reports });
+        async (outgoing, signal) => {
+          const stop = () => at.end('closed before the answer came');
+          signal.addEventListener('abort', stop);
+          const outcome = await handOver(at, outgoing, { provider, references, memory, reports: ready.reports });
+          signal.removeEventListener('abort', stop);
+          return outcome;
         },
         ended,
         closed,
@@ -94,7 +99,7 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
     }
   }
 
-  return { prepare, begun: ({ taken }) => taken.length > 0, open };
+  return { prepare, begun: ({ taken }) => taken.length > 0, open, reopenWithin: REOPEN_WITHIN_MS };
 }
 
 /** A modem that does not answer may still listen: told to start anew, it is back under this or another name in seconds. */

@@ -7,6 +7,8 @@ const SPAN_MS = 10 * 60_000;
 /** As long as the ledger waits for a receipt. */
 const KEPT_MS = 72 * 3_600_000;
 const MOST_KEPT = 20_000;
+/** Without a reference that agrees, the times must. */
+const NEAR_MS = 60_000;
 /** Digits that must agree: networks add or cut leading ones. */
 const DIGITS = 7;
 
@@ -30,12 +32,15 @@ export class References {
 
   /**
    * The id that a report means. Of several with this reference and number it is the one that went out nearest to the
-   * time at which the service centre took it. Nothing known, as after a restart: the id that the time gives.
+   * time at which the service centre took it. Where the modem told 0 and the network counts, number and time must do.
+   * Nothing known, as after a restart: the id that the time gives.
    */
   match({ reference, to, takenAt }: Pick<StatusReport, 'reference' | 'to' | 'takenAt'>): string {
-    const possible = this.#sent.filter((sent) => sent.reference === reference && agrees(sent.to, digits(to)));
+    const sentThere = this.#sent.filter((sent) => agrees(sent.to, digits(to)));
+    let possible = sentThere.filter((sent) => sent.reference === reference);
     if (takenAt === undefined) return possible.at(-1)?.id ?? idOf(reference, 0);
     const distance = ({ at }: Sent) => Math.abs(takenAt - this.#skewMs - at);
+    if (possible.length === 0) possible = sentThere.filter((sent) => sent.reference === 0 && distance(sent) <= NEAR_MS);
     const best = possible.toSorted((a, b) => distance(a) - distance(b))[0];
     if (!best) return idOf(reference, takenAt);
     if (possible.length === 1) this.#skewMs = takenAt - best.at;
@@ -48,11 +53,8 @@ export class References {
   }
 
   #forget(now: number): void {
-    const from = Math.max(
-      this.#sent.findIndex((sent) => sent.at >= now - KEPT_MS),
-      this.#sent.length - MOST_KEPT,
-    );
-    if (from > 0) this.#sent = this.#sent.slice(from);
+    const isOver = ({ at }: Sent) => at < now - KEPT_MS || this.#sent.length >= MOST_KEPT;
+    while (this.#sent[0] && isOver(this.#sent[0])) this.#sent.shift();
   }
 }
 

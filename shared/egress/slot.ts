@@ -112,6 +112,7 @@ export function runSlot<P>(
 
   async function run(): Promise<void> {
     let heldByOther = false;
+    const most = bearer.reopenWithin ?? BACK_OFF_MS.most;
     let delay = BACK_OFF_MS.first;
     while (!stopping) {
       if (!claim && !(await takeAny())) {
@@ -133,7 +134,7 @@ export function runSlot<P>(
       }
       if (heldFor > GOOD_AFTER_MS) delay = BACK_OFF_MS.first;
       if (!stopping) await pause(delay * (0.5 + Math.random()));
-      delay = Math.min(delay * 2, BACK_OFF_MS.most);
+      delay = Math.min(delay * 2, most);
     }
   }
 

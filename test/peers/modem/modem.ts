@@ -119,6 +119,12 @@ export class Modem {
     return stream;
   }
 
+  /** From now on it hangs whenever so much of its clock has passed. */
+  hangEvery(ms: number): void {
+    this.behaviour.hangEveryMs = ms;
+    this.#hungAt = this.clock;
+  }
+
   /** Power off and on: deafness ends, the PIN is asked for again, settings are lost. */
   restart(): void {
     this.deaf = false;
