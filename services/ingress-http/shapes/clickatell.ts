@@ -8,7 +8,7 @@ import { type Fields, first } from './fields.ts';
 
 type Code = { code: string; description: string; status: number };
 
-const CODES: Record<Refusal['reason'], Code> = {
+export const CODES: Record<Refusal['reason'], Code> = {
   authorization: { code: '001', description: 'Authentication failed', status: 401 },
   malformed: { code: '100', description: 'Data malformed', status: 400 },
   to: { code: '105', description: 'Invalid Destination Address', status: 400 },

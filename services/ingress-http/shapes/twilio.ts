@@ -9,7 +9,7 @@ const DECLARATION = `<?xml version='1.0' encoding='UTF-8'?>\n`;
 
 type Code = { code: number; status: number; message: string };
 
-const CODES: Record<Refusal['reason'], Code> = {
+export const CODES: Record<Refusal['reason'], Code> = {
   authorization: { code: 20003, status: 401, message: 'Authenticate' },
   malformed: { code: 20001, status: 400, message: 'Bad request' },
   to: { code: 21211, status: 400, message: "The 'To' number is not a valid phone number." },
