@@ -1,7 +1,7 @@
 // The outbox: callbacks that are owed, a row each, from the event until the client was told. Those of one message go out
 // one after another; one that fails is tried again on a ladder of waits, until it is too old. Can be repeated without
 // effect, as record.ts.
-import { type Callback, callback as callbackSchema, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
+import { type Callback, callback as callbackSchema, MAIL_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { runIn, type Sql } from './database.ts';
@@ -63,7 +63,7 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
           text,
           account: type === 8 || type === 16 ? '' : accountOf(provider),
           meta: metaOf(owed, mask),
-          ...(url.startsWith(WEBHOOK_SCHEME) ? eventOf(type, message) : {}),
+          ...(tellsState(url) ? stateOf(type, message) : {}),
         },
       });
       const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published: 0, body };
@@ -121,8 +121,11 @@ export async function published(sql: Sql, callbacks: readonly Callback[]): Promi
   }
 }
 
-/** What a signed event says beyond Kannel's type. The row may be further than the event by now. */
-function eventOf(type: Owed['type'], { state, reason }: MessageRow): { state: string; reason: string } {
+/** Kannel's callback has no place for the state; a signed event and a mail have. */
+const tellsState = (url: string) => url.startsWith(WEBHOOK_SCHEME) || url.startsWith(MAIL_SCHEME);
+
+/** What these say beyond Kannel's type. The message may be further than the event by now. */
+function stateOf(type: Owed['type'], { state, reason }: MessageRow): { state: string; reason: string } {
   if (type === 8) return { state: state === 'sent' ? 'sent' : 'submitted', reason: '' };
   return type === 4 ? { state: 'buffered', reason: '' } : { state, reason };
 }

@@ -2,7 +2,7 @@
 // ledger, whose outbox keeps the order of one message's callbacks and the ladder of repeats.
 import { readFileSync } from 'node:fs';
 import type { Follow, Handled } from '#shared/bus/consume.ts';
-import { type Callback, SMPP_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
+import { type Callback, MAIL_SCHEME, SMPP_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
 import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
@@ -14,10 +14,11 @@ import { NOTIFIER, toReport } from '#shared/topology.ts';
 import { type Answer, makeCall } from './call.ts';
 import { openCallers } from './clients.ts';
 import { fillEscapes, MOST_FILLED } from './escapes.ts';
-import { type Event, eventOf } from './event.ts';
+import { eventOf } from './event.ts';
 import { Lines } from './lines.ts';
 import { Made, tryOf } from './made.ts';
-import { type Target, targetOf } from './target.ts';
+import { openMailboxes } from './mailbox.ts';
+import { targetOf } from './target.ts';
 
 /** Callbacks held at once. A receiver that does a quarter of this in a second never has them sent back. */
 const HOLD = 2_048;
@@ -29,31 +30,51 @@ export const notifier: Service = {
   async start({ config, dir, bus }: Context) {
     const { timeout, perHost } = config.callbacks;
     const callers = openCallers(config, dir);
+    const mailboxes = openMailboxes(config.callbacks, dir);
     const lines = new Lines<Answer>(perHost);
     const made = new Made(Date.now());
     const underWay = new Map<string, Promise<Answer | 'busy'>>();
 
     async function make(callback: Callback, key: string): Promise<Answer | 'busy'> {
+      const answer = callback.url.startsWith(MAIL_SCHEME) ? await byMail(callback) : await byHttp(callback);
+      if (answer !== 'busy') made.add(key, answer, Date.now());
+      return answer;
+    }
+
+    function byMail(callback: Callback): Promise<Answer | 'busy'> {
+      const { host } = mailboxes;
+      return lines.run(MAIL_SCHEME, () => timed(callback, host, 'MAIL', () => mailboxes.send(callback)));
+    }
+
+    async function byHttp(callback: Callback): Promise<Answer | 'busy'> {
       const signed = callback.url.startsWith(WEBHOOK_SCHEME);
       const secret = config.clients[callback.client]?.callbacks?.secret;
       if (signed && secret === undefined) return NO_SECRET;
       const url = signed ? callback.url.slice(WEBHOOK_SCHEME.length) : fillEscapes(callback.url, callback);
       const target = url === undefined ? undefined : targetOf(url);
       if (!target) return faultOf(url);
-      const event = () => (signed ? eventOf(callback, secret!, Date.now()) : undefined);
-      const answer = await lines.run(target.origin, () => timed(callback, target, event()));
-      if (answer !== 'busy') made.add(key, answer, Date.now());
-      return answer;
+      const caller = callers.of(callback.client);
+      return lines.run(target.origin, () =>
+        timed(callback, target.host, signed ? 'POST' : 'GET', () => {
+          const event = signed ? eventOf(callback, secret!, Date.now()) : undefined;
+          return makeCall(target, caller, USER_AGENT, timeout, event);
+        }),
+      );
     }
 
-    async function timed(callback: Callback, target: Target, event?: Event): Promise<Answer> {
+    async function timed(
+      callback: Callback,
+      host: string,
+      method: 'GET' | 'POST' | 'MAIL',
+      call: () => Promise<Answer>,
+    ): Promise<Answer> {
       const startedAt = performance.now();
-      const span = traceCallback(callback, target.host, event ? 'POST' : 'GET');
-      const answer = await makeCall(target, callers.of(callback.client), USER_AGENT, timeout, event);
+      const span = traceCallback(callback, host, method);
+      const answer = await call();
       const ms = performance.now() - startedAt;
       span?.end(undefined, answer.ok ? undefined : answer.reason);
       metrics.callbackSeconds.observe(ms / 1_000);
-      log(callback, target.host, answer, Math.round(ms));
+      log(callback, host, answer, Math.round(ms));
       return answer;
     }
 

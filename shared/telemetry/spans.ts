@@ -219,13 +219,13 @@ export function traceReceipt(message: { id: string; traceparent: string }, recei
 }
 
 /** One try to tell the client. `host` is all that is said of where. */
-export function traceCallback(callback: Callback, host: string, method: 'GET' | 'POST'): Traced | undefined {
+export function traceCallback(callback: Callback, host: string, method: 'GET' | 'POST' | 'MAIL'): Traced | undefined {
   if (!open || !isSampled(callback.traceparent)) return undefined;
   const attributes = {
     'messaging.message.id': callback.id,
     'hermod.client': callback.client,
     'hermod.try': callback.tries + 1,
-    'http.request.method': method,
+    ...(method === 'MAIL' ? {} : { 'http.request.method': method }),
     'server.address': host,
   };
   return open.span('notifier', method, 'client', { parent: callback.traceparent, attributes });

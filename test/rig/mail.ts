@@ -3,7 +3,9 @@ import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ingressSmtp } from '../../services/ingress-smtp/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
+import { notifier } from '../../services/notifier/main.ts';
 import { router } from '../../services/router/main.ts';
+import type { SmscOptions } from '../../services/sandbox/smsc.ts';
 import type { Received } from '../../services/sandbox/submits.ts';
 import * as peer from '../peers/smtp-client.ts';
 import { GUIDE_RULE, SPONSOR } from './guide.ts';
@@ -41,10 +43,11 @@ export type MailRig = Rig & {
   fresh(): Promise<void>;
 };
 
-/** `smtp` are settings of the listener, `more` changes the rest. */
+/** `smtp` are settings of the listener, `more` changes the rest; `smsc` is how the SMSC behaves. */
 export async function startMailRig(
   smtp: Settings = {},
   more: (settings: Settings & { clients: Settings }) => Settings = (settings) => settings,
+  smsc: SmscOptions = {},
 ): Promise<MailRig> {
   const port = await freePort();
   const rig = await startRig({
@@ -55,7 +58,8 @@ export async function startMailRig(
         clients: { ...standard.clients, ise: { password: 'guest-portal', sender: '12345', maxSegments: 2 } },
         mail: { rules: RULES },
       }),
-    services: [ledger, router, egressSmpp, ingressHttp, ingressSmtp],
+    smsc,
+    services: [ledger, router, egressSmpp, ingressHttp, ingressSmtp, notifier],
   });
   const clients: peer.SmtpClient[] = [];
   const keep = (client: peer.SmtpClient) => {
