@@ -146,8 +146,12 @@ async function password(options: Options): Promise<void> {
 
 function key(options: Options): void {
   const { key, digest } = newKey();
-  if (options.json) sayJson({ key, digest });
-  else say(`${paint('dim', 'for the client')}  ${key}\n${paint('dim', 'for its `keys`')}  ${digest}`);
+  if (options.json) {
+    sayJson({ key, digest });
+  } else {
+    say(`${paint('dim', 'for the client')}  ${key}`);
+    say(`${paint('dim', 'for its `keys`')}  ${digest}`);
+  }
 }
 
 function webhookSecret(options: Options): void {

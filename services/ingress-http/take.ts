@@ -21,7 +21,7 @@ export type Refusal = {
   lost?: Sms[];
 };
 
-export type Asked = Omit<Request, 'door' | 'address' | 'recipients' | 'from' | 'traceparent'> & {
+export type Asked = Omit<Request, 'door' | 'address' | 'recipients' | 'from' | 'traceparent' | 'ids'> & {
   to: readonly string[];
   /** The client's own sender when there is none. */
   from?: string;
@@ -36,10 +36,7 @@ export async function take(
   asked: Asked,
   call: Call,
   { bus, log }: Pick<Means, 'bus' | 'log'>,
-  /**
-   * Of an earlier try of the same request. Where its answer was lost, what it sent and what this one sends is then the
-   * same message; where it was `sent`, nothing is sent again.
-   */
+  /** Of an earlier try of the same request. Where that was `sent`, nothing is sent again. */
   { ids, sent }: { ids: readonly string[]; sent: boolean } = { ids: [], sent: false },
 ): Promise<Sms[] | Refusal> {
   const { verified, address, fields } = call;
@@ -50,12 +47,11 @@ export async function take(
   };
   const read = readRequest(asked, call);
   if ('reason' in read) return no(read);
-  const prepared = prepare(read, verified, Date.now());
-  if (!Array.isArray(prepared)) {
-    const { reason, refused } = prepared;
+  const messages = prepare({ ...read, ids }, verified, Date.now());
+  if (!Array.isArray(messages)) {
+    const { reason, refused } = messages;
     return no({ reason: reason === 'limit' ? reason : 'not permitted', detail: refused }, reason);
   }
-  const messages = prepared.map((message, i) => ({ ...message, id: ids[i] ?? message.id }));
   if (sent) return messages;
   try {
     await submit(bus, messages, verified.client, address, log);

@@ -44,6 +44,8 @@ export type Request = {
   realm?: string;
   tags?: string[];
   traceparent?: unknown;
+  /** Of an earlier try whose answer was lost: what it sent and what this one sends are then the same messages. */
+  ids?: readonly string[];
 };
 
 /** Why a request cannot be taken. `reason` is from a closed set of words, `refused` says more in words of this program. */
@@ -96,9 +98,12 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     ...(realm === undefined ? {} : { realm }),
     ...(tags === undefined ? {} : { tags }),
   };
-  return request.recipients.map(({ e164, given }) => {
+  return request.recipients.map(({ e164, given }, i) => {
     const traceparent = traceparentOf(request.traceparent);
-    return traceAccepting({ ...shared, id: newId(now), traceparent, to: e164, given }, request.traceparent);
+    return traceAccepting(
+      { ...shared, id: request.ids?.[i] ?? newId(now), traceparent, to: e164, given },
+      request.traceparent,
+    );
   });
 }
 

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parseConfig } from '#shared/config/load.ts';
 import { openCredentials } from '#shared/doors/credentials.ts';
+import { openKeys } from '#shared/doors/keys.ts';
 import { newId } from '#shared/messages/id.ts';
 import { deadQueue, egressQueue, LEDGER, retryQueue, routerQueue } from '#shared/topology.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
@@ -161,6 +163,17 @@ test('password prints a line that the doors accept', async () => {
   const client = { password: out.trim() } as never;
   expect(await openCredentials({ a: client }).verify('a', 'pa$$ word')).toBeTruthy();
   oneLine(await hermod(['password'], { input: 'one\ntwo\n' }), 2, /more than one line/);
+});
+
+test('key and webhook-secret print what the configuration takes', async () => {
+  const { key, digest } = JSON.parse((await hermod(['key', '--json'])).out);
+  const secret = (await hermod(['webhook-secret'])).out.trim();
+  const yaml = JSON.stringify({ clients: { a: { password: 'x', keys: [digest], callbacks: { secret } } } });
+  const { clients } = parseConfig(yaml, 'gateway.yaml', {});
+  expect(openKeys(clients)(key)?.name).toBe('a');
+  expect((await hermod(['key'])).out).toMatch(
+    /^for the client {2}hermod_[\w-]{43}\nfor its `keys` {2}sha256\$[\w-]{43}\n$/,
+  );
 });
 
 test('a message is sent, followed, found and told', async () => {
