@@ -13,6 +13,8 @@ import { requireDebian } from './debian.ts';
 const [BEARERBOX, SMSBOX] = ['/usr/sbin/bearerbox', '/usr/sbin/smsbox'];
 
 export type Kannel = {
+  /** Of smsbox, without the path. */
+  url: string;
   /** GET /cgi-bin/sendsms: its status and body. Strings travel in UTF-8. */
   send(parameters: Record<string, string | Buffer>): Promise<string>;
   /** Everything that bearerbox has logged. */
@@ -83,6 +85,7 @@ concatenation = true
     throw new Error(`Kannel did not start: ${said}`, { cause: error });
   }
   return {
+    url: new URL(url).origin,
     async send(parameters) {
       const all = { username: 'test', password: 'test', ...parameters };
       const query = Object.entries(all).map(([name, value]) => `${name}=${encoded(value)}`);
