@@ -265,6 +265,10 @@ test('Retry-After: seconds, a date, at most an hour, nothing else', () => {
 test('what a provider says is shown without secrets, full numbers and control characters', () => {
   expect(redact('no pa55word for +491701234567\r\nat 49170', ['pa55word'])).toBe('no … for 4917..67 at 49170');
   expect(redact(`x=${encodeURIComponent('a b&c')}`, ['a b&c'])).toBe('x=…');
+  expect(redact('x=pass+word {"say":"say \\"hi\\""}', ['pass word', 'say "hi"'])).toBe('x=… {"say":"…"}');
+  expect(redact('got Authorization: Basic YWNtZTpwYXNz and bearer abcdefgh.ij', [])).toBe(
+    'got Authorization: Basic … and bearer …',
+  );
   expect(redact('secret-long secret', ['secret', 'secret-long'])).toBe('… …');
   expect(redact('y'.repeat(500), []).length).toBeLessThan(200);
 });
