@@ -14,7 +14,10 @@ type State = { troubles: string[]; dead: number };
 type Series = { name: string; labels: string; value: number };
 
 const { values } = parseArgs({
-  options: { state: { type: 'string', default: 'watch.json' }, port: { type: 'string', multiple: true, default: PORTS } },
+  options: {
+    state: { type: 'string', default: 'watch.json' },
+    port: { type: 'string', multiple: true, default: PORTS },
+  },
 });
 const before: State = existsSync(values.state)
   ? JSON.parse(readFileSync(values.state, 'utf8'))
@@ -43,10 +46,15 @@ async function look(ports: string[], last: State): Promise<State> {
   for (const { name, labels, value } of series) {
     if (name === 'hermod_binds_held' && value === 0) troubles.push(`nobody is bound at ${labels}`);
     if (name === 'hermod_modem_registered' && value === 0) troubles.push(`no network has the SIM of ${labels}`);
-    if (name === 'hermod_certificate_expiry_timestamp_seconds' && value - Date.now() / 1_000 < CERTIFICATE_DAYS * 86_400)
+    if (
+      name === 'hermod_certificate_expiry_timestamp_seconds' &&
+      value - Date.now() / 1_000 < CERTIFICATE_DAYS * 86_400
+    )
       troubles.push(`the certificate of ${labels} ends within ${CERTIFICATE_DAYS} days`);
   }
-  const dead = series.filter(({ name }) => name === 'hermod_dead_messages_total').reduce((n, { value }) => n + value, 0);
+  const dead = series
+    .filter(({ name }) => name === 'hermod_dead_messages_total')
+    .reduce((n, { value }) => n + value, 0);
   if (dead > last.dead) troubles.push(`${dead - last.dead} more dead letters: hermod dead list`);
   return { troubles, dead };
 }

@@ -150,3 +150,9 @@ function busyWait(retries: readonly number[], age: number): number {
   const least = retries[0]!;
   return Math.round(least + Math.random() * (waitAfter(retries, age) - least));
 }
+
+/** Callbacks of which the client was not told yet. */
+export async function waiting(sql: Sql): Promise<number> {
+  const [row] = await sql.rows('select count(*) as n from outbox');
+  return Number(row!.n);
+}

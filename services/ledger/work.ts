@@ -6,11 +6,12 @@ import type { Callback } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { metrics } from '#shared/telemetry/metrics.ts';
 import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
 import { type Database, insertRows, type Sql } from './database.ts';
 import { type Judged, judgeDue, tryAgain } from './judge.ts';
 import type { Late } from './late.ts';
-import { due, unpublish } from './outbox.ts';
+import { due, unpublish, waiting } from './outbox.ts';
 import type { Recorder } from './record.ts';
 import { mayHaveMore, retentionSteps } from './retention.ts';
 import { leftOver, release, released } from './schedule.ts';
@@ -18,7 +19,16 @@ import type { Seal } from './seal.ts';
 import type { Telling } from './telling.ts';
 import type { Writer } from './writer.ts';
 
-const EVERY_MS = { due: 1_000, release: 200, mark: 5_000, judge: 1_000, tryAgain: 1_000, forget: 10_000, news: 2_000 };
+const EVERY_MS = {
+  due: 1_000,
+  release: 200,
+  mark: 5_000,
+  judge: 1_000,
+  tryAgain: 1_000,
+  forget: 10_000,
+  news: 2_000,
+  count: 10_000,
+};
 const DUE_AT_ONCE = 1_000;
 
 export type WorkOptions = {
@@ -119,6 +129,10 @@ export function openWork(options: WorkOptions): Work {
       every(EVERY_MS.judge, () => judge((sql, mark) => judgeDue(sql, mark, Date.now(), judging)));
       every(EVERY_MS.tryAgain, () => judge((sql, mark) => tryAgain(sql, mark, Date.now(), judging)));
       every(EVERY_MS.forget, forget);
+      every(EVERY_MS.count, async () => {
+        metrics.callbacksWaiting.set(await waiting(db.read));
+        return false;
+      });
       every(EVERY_MS.news, async () => {
         bus.announce({ kind: 'paused', providers: await paused() });
         for (const news of late.news(Date.now())) bus.announce(news);

@@ -27,10 +27,11 @@ beforeAll(async () => {
   execFileSync('chown', [image.user.join(':'), state]);
   configFile = join(dir, 'gateway.yaml');
   const door = async () => ({ port: await freePort() });
+  const dlr = async () => ({ ...(await door()), url: 'http://127.0.0.1/' });
   writeFileSync(
     configFile,
     stringify({
-      listen: { http: await door(), smtp: await door(), smpp: await door(), admin: { port: 0 } },
+      listen: { http: await door(), smtp: await door(), smpp: await door(), dlr: await dlr(), admin: { port: 0 } },
       clients: { tester: { password: 'foobar', sender: '12345' } },
       ledger: { file: join(state, 'ledger.sqlite') },
     }),

@@ -78,6 +78,9 @@ describe('compose', () => {
       expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], stop_grace_period: '40s' });
       expect(targets).toContain(`${name}:9464`);
     }
+    const commands = Object.values<{ command?: string[] }>(services).map(({ command }) => command);
+    for (const [, flag, name] of commands.filter((command) => command?.[1] === '--services') as string[][])
+      expect(Object.keys(SERVICES), flag).toContain(name);
     for (const [name, { mem_limit, image }] of Object.entries<{ mem_limit?: string; image: string }>(services)) {
       expect(mem_limit, name).toBeDefined();
       expect(image, name).toMatch(/:[\w.-]+$/);
@@ -102,7 +105,7 @@ describe('compose', () => {
   });
 });
 
-const PAGES = ['runbook', 'metrics', 'systemd', 'compose', 'kubernetes', 'add-a-provider', 'upgrade'];
+const PAGES = ['runbook', 'metrics', 'systemd', 'compose', 'kubernetes', 'kubernetes-provider', 'upgrade'];
 
 test.each(PAGES.map((page) => `deploy/docs/${page}.md`))('%s: the files and commands that it names exist', (page) => {
   const text = read(page);

@@ -7,7 +7,7 @@ import type { Config } from '#shared/config/schema.ts';
 import { SERVICES } from '../../deploy/services.ts';
 import { canRender, faultsOf, type Manifest, podOf, ROOT, render } from '../rig/manifests.ts';
 
-const OVERLAYS = ['dev', 'production', ...('egress-modem' in SERVICES ? ['modem'] : [])];
+const OVERLAYS = ['dev', 'production', 'modem'];
 /** Pods of others, from their images. */
 const FOREIGN = ['rabbitmq', 'postgres', 'valkey'];
 

@@ -1,0 +1,136 @@
+// One server with systemd, as far as it goes without systemd: installed below a folder by the script, the unit verified, its
+// command run as an ordinary user until it serves, looked at by the watch, and taken away again.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { freePort } from '../rig/port.ts';
+import { until } from '../rig/until.ts';
+
+const SYSTEMD = resolve(import.meta.dirname, '../../deploy/systemd');
+/** Nobody special, and not root. */
+const USER = 10_001;
+let root: string;
+let gateway: ChildProcess | undefined;
+let said = '';
+
+const script = (name: string, ...args: string[]) =>
+  execFileSync(join(SYSTEMD, name), args, { env: { ...process.env, ROOT: root }, stdio: 'pipe' });
+const unit = (name: string) => readFileSync(join(root, 'etc/systemd/system', name), 'utf8');
+const setting = (text: string, key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)![1]!;
+/** The unit's command with its paths below the folder. */
+const commandOf = (name: string) =>
+  setting(unit(name), 'ExecStart')
+    .split(' ')
+    .map((word) => word.replace(/^\/(opt|etc|var)\//, `${root}/$1/`));
+
+beforeAll(() => {
+  if (process.getuid?.() !== 0) throw new Error('only root can install and run as another user: run as root');
+  root = mkdtempSync(join(tmpdir(), 'hermod-server-'));
+  chmodSync(root, 0o755);
+  script('install');
+}, 120_000);
+afterAll(async () => {
+  gateway?.kill('SIGKILL');
+  rmSync(root, { recursive: true, force: true });
+});
+
+test('the units are what systemd expects, and name files that are there', () => {
+  for (const name of ['hermod.service', 'hermod-watch.service']) {
+    const [program, main] = commandOf(name);
+    for (const file of [program, main]) expect(existsSync(file!), file).toBe(true);
+    expect(setting(unit(name), 'User')).toBe('hermod');
+  }
+  const verify = ['verify', `--root=${root}`, 'hermod.service', 'hermod-watch.service', 'hermod-watch.timer'];
+  const { stderr } = spawnSyncText('systemd-analyze', verify);
+  // Below a folder without a system, systemd's own units and the broker's are missing: that is not of these files.
+  const ours = stderr
+    .split('\n')
+    .filter((line) => /hermod[\w-]*\.(service|timer):\d+|Unknown|not executable/.test(line));
+  expect(ours).toEqual([]);
+});
+
+function spawnSyncText(command: string, args: string[]): { stderr: string } {
+  try {
+    execFileSync(command, args, { stdio: 'pipe' });
+    return { stderr: '' };
+  } catch (error) {
+    const { code, stderr } = error as { code?: string; stderr?: Buffer };
+    if (code === 'ENOENT') throw new Error(`${command} is missing: the units were not checked`);
+    return { stderr: String(stderr) };
+  }
+}
+
+test('its command serves as an ordinary user, the watch tells what begins and ends to be wrong, SIGTERM ends it', async () => {
+  const etc = join(root, 'etc/hermod');
+  const [admin, closed] = [await freePort(), await freePort()];
+  writeFileSync(
+    join(etc, 'gateway.yaml'),
+    stringify({
+      listen: { http: { port: await freePort() }, admin: { port: admin } },
+      providers: { main: { bearer: 'smpp', host: '127.0.0.1', port: closed, systemId: 'x' } },
+      routes: [{ to: ['main'] }],
+    }),
+  );
+  execFileSync('chown', ['-R', `${USER}:${USER}`, etc]);
+  const [program, ...args] = commandOf('hermod.service');
+  const env = {
+    PATH: process.env.PATH,
+    AMQP_URL: process.env.AMQP_URL,
+    HERMOD_LOG_LEVEL: 'warn',
+    HERMOD_ACCESS_LOG: 'off',
+  };
+  gateway = spawn(program!, args, { cwd: join(root, 'opt/hermod'), env, uid: USER, gid: USER, stdio: 'pipe' });
+  for (const stream of [gateway.stdout!, gateway.stderr!]) stream.on('data', (chunk: Buffer) => (said += chunk));
+  await until('it runs', () => said.includes('Hermod is running.') || failedWith(gateway!), 60_000);
+
+  const told: { began: string[]; ended: string[] }[] = [];
+  const hook = createServer((request, answer) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk));
+    request.on('end', () => {
+      told.push(JSON.parse(body));
+      answer.end();
+    });
+  });
+  await new Promise<void>((listening) => {
+    hook.listen(0, '127.0.0.1', listening);
+  });
+  const webhook = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const watch = async (...ports: number[]) => {
+    const [node, file] = commandOf('hermod-watch.service');
+    const state = ['--state', join(etc, 'watch.json')];
+    const options = { env: { ...env, HERMOD_ALERT_WEBHOOK: webhook } };
+    const child = spawn(node!, [file!, ...state, ...ports.flatMap((port) => ['--port', String(port)])], options);
+    expect(await new Promise((done) => child.once('exit', done))).toBe(0);
+  };
+  await watch(admin, admin + 1);
+  expect(told).toEqual([expect.objectContaining({ began: ['nobody is bound at main'], ended: [] })]);
+  await watch(admin, admin + 1);
+  expect(told).toHaveLength(1);
+  await watch(admin, closed);
+  expect(told[1]).toMatchObject({ began: [`nothing answers on port ${closed}`] });
+  hook.close();
+
+  const ended = new Promise((done) => gateway!.once('exit', done));
+  gateway.kill('SIGTERM');
+  expect(await ended).toBe(0);
+}, 90_000);
+
+function failedWith(child: ChildProcess): false {
+  if (child.exitCode !== null) throw new Error(said);
+  return false;
+}
+
+test('it is taken away, and its configuration stays until it is purged', () => {
+  script('remove');
+  expect(existsSync(join(root, 'opt/hermod'))).toBe(false);
+  expect(existsSync(join(root, 'etc/systemd/system/hermod.service'))).toBe(false);
+  expect(existsSync(join(root, 'etc/hermod/gateway.yaml'))).toBe(true);
+  script('remove', '--purge');
+  expect(existsSync(join(root, 'etc/hermod'))).toBe(false);
+});
