@@ -1,6 +1,7 @@
 // The modem bearer: a bind is an open port with a modem that is ready. Messages go out as PDUs, one after another; status
 // reports and incoming messages come back on the same port. A modem that hangs or is unplugged ends the bind, and the next
 // one looks for the device anew.
+import { existsSync } from 'node:fs';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer, Link } from '#shared/egress/bearer.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
@@ -32,7 +33,7 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
   const { bus, log } = context;
   const references = new References();
   /** Stays over the binds: see WrongPin, and `+CMS ERROR: 304`. */
-  const memory: { pinRefused?: string; noValidity: boolean } = { noValidity: false };
+  const memory: { pinRefused?: string; noValidity: boolean; path?: string } = { noValidity: false };
   const warn = (reason: string) => log.warn({ provider: name, reason }, 'modem');
   const speed = provider.speed ?? profileOf(provider.modemType, '').speed;
 
@@ -52,9 +53,20 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
     warn,
   };
 
+  /** A modem that hangs does not say who it is: then it is where it was, and is reset there. */
+  async function find(imei: string): Promise<string> {
+    try {
+      memory.path = await findByImei(imei, provider.ports, speed);
+      return memory.path;
+    } catch (error) {
+      if (memory.path !== undefined && existsSync(memory.path)) return memory.path;
+      throw error;
+    }
+  }
+
   async function open(ended: (reason: string) => void): Promise<Link<Outgoing>> {
     if (memory.pinRefused) throw new Error(memory.pinRefused);
-    const path = provider.device ?? (await findByImei(provider.imei!, provider.ports, speed));
+    const path = provider.device ?? (await find(provider.imei!));
     const port = await openPort(path, speed);
     let inbox: Inbox | undefined;
     let link: Link<Outgoing> | undefined;

@@ -10,6 +10,7 @@ import { egressModem } from '../../services/egress-modem/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
 import { router } from '../../services/router/main.ts';
+import { requireDebian } from '../peers/debian.ts';
 import { Modem } from '../peers/modem/modem.ts';
 import { type Plugged, plug, point } from '../peers/modem/pty.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
@@ -36,6 +37,7 @@ async function plugIn(modem: Modem): Promise<void> {
 const pullOut = (modem: Modem) => plugged.get(modem)!.unplug();
 
 beforeAll(async () => {
+  requireDebian('gnokii-cli', '/usr/bin/gnokii');
   for (const modem of [stick, other]) {
     modem.clock = Date.now();
     modem.onReset = () => void pullOut(modem).then(() => plugIn(modem));
@@ -138,14 +140,17 @@ test('a lost network gives the messages back until it is there again', async () 
   expect(await rig.final(id!, 20_000)).toMatchObject({ state: 'sent' });
 });
 
-test('by its IMEI, also under another name', async () => {
+test('by its IMEI, also under another name and after it hung', async () => {
   const [first] = (await rig.send({ to: '+15550001111', text: 'one' })).ids;
   await rig.final(first!);
   await pullOut(other);
   await plugIn(other);
   const [second] = (await rig.send({ to: '+15550001111', text: 'two' })).ids;
   expect(await rig.final(second!, 20_000)).toMatchObject({ state: 'sent', provider: 'imei' });
-  expect(other.taken.map(({ text }) => text)).toEqual(['one', 'two']);
+  other.deaf = true;
+  const [third] = (await rig.send({ to: '+15550001111', text: 'three' })).ids;
+  expect(await rig.final(third!, 25_000)).toMatchObject({ state: 'sent', provider: 'imei' });
+  expect(other.taken.map(({ text }) => text)).toEqual(['one', 'two', 'three']);
 });
 
 test('gnokii hands over instead of a serial port', async () => {

@@ -1,11 +1,12 @@
 // An independent reader and writer of PDUs: libgammu from Debian, through its Python module. Where it is missing it is
 // installed; it starts nothing.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { requireDebian } from './debian.ts';
 
 const PYTHON = '/usr/bin/python3';
-const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C.UTF-8' };
-const APT = ['-o', 'DPkg::Lock::Timeout=120', '-y', '--no-install-recommends', 'install', 'python3-gammu'];
+/** A file of the package that is named alike for every version of Python. */
+const MODULE = '/usr/lib/python3/dist-packages/gammu/__init__.py';
+const ENV = { ...process.env, LC_ALL: 'C.UTF-8' };
 
 export type GammuSms = {
   type: 'Submit' | 'Deliver' | 'Status_Report';
@@ -51,21 +52,8 @@ def one(sms):
 json.dump([one(sms) for sms in json.load(sys.stdin)], sys.stdout)
 `;
 
-function requireGammu(): void {
-  const there = () => existsSync(PYTHON) && spawnSync(PYTHON, ['-c', 'import gammu'], { env: ENV }).status === 0;
-  if (there()) return;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    throw new Error('there is no python3-gammu here: install it for this test');
-  let last = spawnSync('apt-get', APT, { env: ENV, encoding: 'utf8' });
-  if (last.status !== 0) {
-    spawnSync('apt-get', ['update'], { env: ENV });
-    last = spawnSync('apt-get', APT, { env: ENV, encoding: 'utf8' });
-  }
-  if (!there()) throw new Error(`python3-gammu cannot be installed: ${last.stderr.trim().split('\n').at(-1)}`);
-}
-
 function run<T>(script: string, input: unknown): T {
-  requireGammu();
+  requireDebian('python3-gammu', MODULE);
   const { status, stdout, stderr } = spawnSync(PYTHON, ['-c', script], {
     env: ENV,
     input: JSON.stringify(input),

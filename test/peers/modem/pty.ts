@@ -2,7 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { until } from '../../rig/until.ts';
+import { requireDebian } from '../debian.ts';
 import type { Modem } from './modem.ts';
+
+const PYTHON = '/usr/bin/python3';
 
 /** It holds the terminal open itself, so that the stand-in does not go with the program that closes it. */
 const RELAY = `
@@ -21,7 +24,9 @@ export type Plugged = { path: string; unplug(): Promise<void> };
 
 /** The modem is at `path`, a link to its terminal, until it is unplugged. */
 export async function plug(modem: Modem, path: string): Promise<Plugged> {
-  const child: ChildProcess = spawn('python3', ['-c', RELAY, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  // Its module pty is not in python3-minimal, which has the program.
+  requireDebian('python3', '/usr/bin/pydoc3');
+  const child: ChildProcess = spawn(PYTHON, ['-c', RELAY, path], { stdio: ['pipe', 'pipe', 'inherit'] });
   child.stdout!.on('data', (data: Buffer) => modem.data(data));
   child.stdin!.on('error', () => {});
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
