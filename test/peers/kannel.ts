@@ -22,8 +22,16 @@ export type Kannel = {
   stop(): Promise<void>;
 };
 
-/** Its link is up when this resolves. `smpp`: lines of the group `smsc = smpp` beside host, port, name and password. */
-export async function startKannel(port: number, who: { name: string; password: string }, smpp = ''): Promise<Kannel> {
+/**
+ * Its link is up when this resolves. `smpp`: lines of the group `smsc = smpp` beside host, port, name and password;
+ * `users`: more groups.
+ */
+export async function startKannel(
+  port: number,
+  who: { name: string; password: string },
+  smpp = '',
+  users = '',
+): Promise<Kannel> {
   requireDebian('kannel', SMSBOX, 'kannel');
   const dir = mkdtempSync(join(tmpdir(), 'hermod-kannel-'));
   const [admin, boxes, sendsms] = [await freePort(), await freePort(), await freePort()];
@@ -63,6 +71,8 @@ username = test
 password = test
 max-messages = 10
 concatenation = true
+
+${users}
 `,
   );
   const children: ChildProcess[] = [];
