@@ -6,17 +6,26 @@ import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { newPdu } from '#shared/smpp/library.ts';
 import { addressOf } from '#shared/sms/address.ts';
+import { dataCoding } from '#shared/sms/coding.ts';
 import { encodeGsm7 } from '#shared/sms/gsm7.ts';
 import { rewriteNumber } from '#shared/sms/rewrite.ts';
-import { concatReference, concatUdh, split, toLatin1, toUcs2 } from '#shared/sms/segments.ts';
+import {
+  concatReference,
+  concatUdh,
+  type Encoding,
+  split,
+  splitOctets,
+  toLatin1,
+  toUcs2,
+} from '#shared/sms/segments.ts';
 import { encodingFor, inDialect } from './dialect.ts';
 
-const DATA_CODING = { gsm7: 0, latin1: 3, binary: 4, ucs2: 8 } as const;
-/** With a message class, as Kannel writes them (3GPP TS 23.038, 4): Latin-1 has none. */
-const CLASS_CODING = { gsm7: 0xf0, latin1: 0xf0, binary: 0xf4, ucs2: 0x18 } as const;
 /** Store and forward mode, as Kannel sets it. */
 const ESM_CLASS = 3;
 const ESM_UDHI = 0x40;
+const ESM_REPLY_PATH = 0x80;
+/** Longest service_type (SMPP 3.4, 4.4.1), without its NUL. */
+const MOST_SERVICE_TYPE = 5;
 /** Bits of registered_delivery that ask for a final receipt; an intermediate notification alone ends nothing. */
 const FINAL_RECEIPT = 3;
 const DLR_DELIVERED = 1;
@@ -38,13 +47,14 @@ export function absoluteTime(epochMs: number): string {
 
 /** The PDUs of a message, and which of them ask for a receipt: like Kannel only the first, unless receipts are `always`. */
 export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: PDU; receipt: boolean }[] {
-  const { messageClass, udh } = message;
+  const { udh } = message;
   const encoding = encodingFor(message, provider);
   const source = addressOf(message.from, 'source', provider.source);
   const destination = addressOf(rewriteNumber(message, provider.number), 'destination', provider.destination);
   const always = provider.receipts === 'always';
   // On a transmitter alone no receipt would come.
   const registered = provider.bindAs === 'transmitter' ? 0 : registeredDelivery(message.dlrMask, always);
+  const esmClass = ESM_CLASS | (message.replyPath ? ESM_REPLY_PATH : 0);
   const fields = {
     source_addr_ton: source.ton,
     source_addr_npi: source.npi,
@@ -52,11 +62,13 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
     dest_addr_ton: destination.ton,
     dest_addr_npi: destination.npi,
     destination_addr: destination.addr,
-    esm_class: ESM_CLASS,
+    service_type: message.serviceType?.slice(0, MOST_SERVICE_TYPE) ?? '',
+    esm_class: esmClass,
+    protocol_id: message.protocolId ?? 0,
     priority_flag: message.priority ?? 0,
     schedule_delivery_time: '',
     validity_period: message.validityAsked || always ? absoluteTime(message.expiry) : '',
-    data_coding: messageClass === undefined ? DATA_CODING[encoding] : CLASS_CODING[encoding] | messageClass,
+    data_coding: dataCoding(encoding, message),
   };
   const receipt = (registered & FINAL_RECEIPT) !== 0;
   const one = (more: Record<string, unknown>, index: number) => {
@@ -67,15 +79,18 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
       receipt: asks && receipt,
     };
   };
+  const reference = concatReference(message.id);
   if (udh !== undefined) {
-    const short_message = Buffer.concat([Buffer.from(udh, 'hex'), Buffer.from(message.text, 'latin1')]);
-    return [one({ esm_class: ESM_CLASS | ESM_UDHI, short_message }, 1)];
+    const octets = Buffer.from(message.text, 'latin1');
+    return splitOctets(Buffer.from(udh, 'hex'), octets, encoding, reference).map((short_message, i, { length }) => {
+      const more = i + 1 < length ? { more_messages_to_send: 1 } : {};
+      return one({ esm_class: esmClass | ESM_UDHI, short_message, ...more }, i + 1);
+    });
   }
-  const parts = split(message.text, encoding);
+  const parts = split(message.text, encoding, message.splitChars);
   if (parts.length === 1) return [one({ short_message: parts[0] }, 1)];
   if (provider.longMessages === 'payload')
     return [one({ short_message: Buffer.alloc(0), message_payload: wholeText(message.text, encoding) }, 1)];
-  const reference = concatReference(message.id);
   return parts.map((part, i) => {
     const index = i + 1;
     const more = index < parts.length ? { more_messages_to_send: 1 } : {};
@@ -84,11 +99,11 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
       return one({ short_message: part, ...sar, ...more }, index);
     }
     const udh = concatUdh(reference, parts.length, index);
-    return one({ esm_class: ESM_CLASS | ESM_UDHI, short_message: Buffer.concat([udh, part]), ...more }, index);
+    return one({ esm_class: esmClass | ESM_UDHI, short_message: Buffer.concat([udh, part]), ...more }, index);
   });
 }
 
-function wholeText(text: string, encoding: keyof typeof DATA_CODING): Buffer {
+function wholeText(text: string, encoding: Encoding): Buffer {
   if (encoding === 'gsm7') return encodeGsm7(text);
   if (encoding === 'binary') return Buffer.from(text, 'latin1');
   return (encoding === 'latin1' ? toLatin1(text) : undefined) ?? toUcs2(text);

@@ -1,6 +1,7 @@
 // ingress-http. The HTTP door: Kannel's sendsms, and look-ups. Writes accepted messages to the exchange `submit`; asks the
 // ledger for look-ups. Answers with success only after the broker's confirm.
 import fastify from 'fastify';
+import { refuse } from '#shared/doors/accept.ts';
 import { openCredentials } from '#shared/doors/credentials.ts';
 import { openKeys } from '#shared/doors/keys.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
@@ -40,11 +41,17 @@ export const ingressHttp: Service = {
       await app.register(async (scope) => mount(scope, { config, bus, log, credentials, keys }));
     }
     app.setNotFoundHandler((_request, reply) => answer(reply, UNKNOWN_PATH.status, UNKNOWN_PATH.body));
-    app.setErrorHandler((error, _request, reply) => {
+    app.setErrorHandler((error, request, reply) => {
+      const { statusCode = 500 } = error as { statusCode?: number };
+      if (statusCode >= 400 && statusCode < 500) {
+        refuse('http', 'request', request.socket.remoteAddress ?? '', undefined, { detail: reasonOf(error) });
+        return answer(reply, statusCode, `${reasonOf(error)}, rejected`);
+      }
       log.error({ reason: reasonOf(error) }, 'a request failed: a fault of this program');
       return answer(reply, 500, 'Internal error, see the log of ingress-http');
     });
-    await app.listen(config.listen.http).catch((error) => {
+    const { host, port } = config.listen.http;
+    await app.listen({ host, port }).catch((error) => {
       throw portError(error, 'listen.http');
     });
     return {

@@ -130,12 +130,12 @@ export class SmppDoor {
     };
     const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
     if (client && !this.#credentials.allows({ name, client }, address)) return no(STATUS.RBINDFAIL!, 'network', name);
-    const verified = await this.#verify(name, String(password));
+    const verified = await this.#verify(name, String(password), address);
     return verified ?? no(STATUS.RINVPASWD!, 'authorization');
   }
 
-  #verify(name: string, password: string): Promise<Verified | undefined> {
-    const verify = () => this.#credentials.verify(name, password);
+  async #verify(name: string, password: string, address: string): Promise<Verified | undefined> {
+    const verify = async () => this.#credentials.verify(name, password, address);
     const mine = (this.#turns.get(name) ?? Promise.resolve()).then(verify, verify);
     this.#turns.set(name, mine);
     return mine.finally(() => {

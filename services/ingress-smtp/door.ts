@@ -163,7 +163,7 @@ export class MailDoor {
   }
 
   async #login({ username, password }: SMTPServerAuthentication, session: SMTPServerSession): Promise<Verified> {
-    const verified = await this.#credentials.verify(username ?? '', password ?? '');
+    const verified = await this.#credentials.verify(username ?? '', password ?? '', session.remoteAddress);
     if (verified && this.#credentials.allows(verified, session.remoteAddress)) return verified;
     const last = this.#sessions.loginFailed(session.id) >= LIMITS.logins;
     const detail = 'the name or password is wrong';

@@ -71,6 +71,12 @@ export const clientAdmission = {
       z.strictObject({ replace: z.string().regex(/^[ -~]{1,11}$/, 'a sender of at most 11 characters') }),
     ])
     .default('cut'),
+  /** Characters behind which a long text is split rather than elsewhere, such as " .". */
+  splitChars: z.string().min(1).max(20).optional(),
+  /** Plain quotes, dashes and blanks in place of typographic ones where that alone brings a text into the GSM alphabet. */
+  smartText: z.boolean().default(false),
+  /** Characters that `to` may have at Kannel's door; what a number can be written with when absent. */
+  sendsmsChars: z.string().min(1).max(40).optional(),
   /** The provider of every message, whatever a request says. */
   forcedSmsc: z.string().min(1).optional(),
 };

@@ -11,3 +11,9 @@ export const network = z.union(
   [z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()],
   'an address or a network, such as 192.168.0.0/16',
 );
+
+/** Beside those, as Kannel writes them: `192.168.*.*`. */
+export const callerNetwork = z.union(
+  [network, z.string().regex(/^(?=.*\*)((\d{1,3}|\*)(\.|$)){4}$/)],
+  'an address or a network, such as 192.168.0.0/16 or 192.168.*.*',
+);

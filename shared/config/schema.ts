@@ -9,9 +9,10 @@ import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
 import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
+import { httpListener } from './http.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection } from './mail.ts';
-import { name, network, port } from './names.ts';
+import { callerNetwork, name, network, port } from './names.ts';
 import { routesSection } from './routes.ts';
 import { clientSmpp, smppListener } from './smpp.ts';
 import { clientMail, smtpListener, smtpsListener } from './smtp.ts';
@@ -34,8 +35,9 @@ const client = z.strictObject({
     .array(z.string().regex(/^sha256\$[\w-]{43}$/, 'the line that `hermod key` prints for the configuration'))
     .max(20)
     .default([]),
-  /** Networks it may call from; everywhere when absent. */
-  networks: z.array(network).min(1).optional(),
+  /** Networks it may call from; everywhere when absent. With denied networks too, from where it is allowed or not denied. */
+  networks: z.array(callerNetwork).min(1).optional(),
+  deniedNetworks: z.array(callerNetwork).min(1).optional(),
   lane: lane.default('urgent'),
   /** Sender when a request brings none. */
   sender: z.string().min(1).max(20).optional(),
@@ -63,7 +65,7 @@ export const schema = z.strictObject({
   /** Where doors listen. Loopback unless set. */
   listen: z
     .strictObject({
-      http: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(13_013) }).prefault({}),
+      http: httpListener.prefault({}),
       smtp: smtpListener.optional(),
       smtps: smtpsListener.optional(),
       smpp: smppListener.optional(),

@@ -6,7 +6,8 @@ import { VERSION } from '../messages/envelope.ts';
 import { newId } from '../messages/id.ts';
 import type { Sms } from '../messages/sms.ts';
 import { maskNumber, type Recipient } from '../sms/number.ts';
-import { countSegments, encodingOf } from '../sms/segments.ts';
+import { countSegments, encodingOf, splitOctets } from '../sms/segments.ts';
+import { plainText } from '../sms/smart.ts';
 import { logAccess } from '../telemetry/access.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
@@ -28,7 +29,7 @@ export type Request = {
   from: string;
   text: string;
   encoding?: Sms['encoding'];
-  /** As in the message: with a `udh`, `text` is one segment as it stands, and `encoding` says in which alphabet. */
+  /** As in the message: with a `udh`, `text` is octets as they stand, and `encoding` says in which alphabet. */
   udh?: string;
   messageClass?: number;
   /** Asked by the client; the client's own setting otherwise. */
@@ -39,6 +40,8 @@ export type Request = {
   dlrUrl?: string;
   priority?: number;
   smsc?: string;
+  /** Fields of the message that a door's own parameters give. */
+  more?: Pick<Sms, 'mwi' | 'compress' | 'altDcs' | 'protocolId' | 'replyPath' | 'serviceType' | 'account' | 'metaData'>;
   /** The person for whom the client sends, and its marks, for routes. */
   user?: string;
   realm?: string;
@@ -59,16 +62,20 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
   if (typeof from !== 'string') return from;
   const forbidden = notPermitted(request.recipients, client);
   if (forbidden) return forbidden;
-  const encoding = request.encoding ?? encodingOf(request.text);
+  const text = client.smartText && !request.encoding ? plainText(request.text) : request.text;
+  const encoding = request.encoding ?? encodingOf(text);
   let segments: number;
   try {
-    segments = request.udh === undefined ? countSegments(request.text, encoding).segments : 1;
+    segments =
+      request.udh === undefined
+        ? countSegments(text, encoding, client.splitChars).segments
+        : splitOctets(Buffer.from(request.udh, 'hex'), Buffer.from(text, 'latin1'), encoding, 0).length;
   } catch (error) {
     return { refused: reasonOf(error), reason: 'limit' };
   }
   if (segments > client.maxSegments)
     return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed`, reason: 'limit' };
-  const { door, address, text, udh, messageClass, notBefore, dlrMask, dlrUrl, priority } = request;
+  const { door, address, udh, messageClass, notBefore, dlrMask, dlrUrl, priority } = request;
   const smsc = client.forcedSmsc ?? request.smsc;
   const { user, realm, tags } = request;
   const shared = {
@@ -91,6 +98,8 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
     ...(dlrMask ? { dlrMask } : {}),
     ...(dlrMask && dlrUrl ? { dlrUrl } : {}),
+    ...(segments > 1 && client.splitChars ? { splitChars: client.splitChars } : {}),
+    ...request.more,
     ...(priority === undefined ? {} : { priority }),
     ...(smsc === undefined ? {} : { smsc }),
     ...(address === '' ? {} : { address }),

@@ -6,8 +6,11 @@ import { networksOf } from './networks.ts';
 
 const REMEMBER_MS = 5 * 60_000;
 const REMEMBER_MOST = 10_000;
-/** scrypt runs that may be under way at once; more wait for nothing: they are refused. */
-const MOST_HASHES = 8;
+/** scrypt runs that may be under way or wait for a thread; more are refused. */
+const MOST_HASHES = 32;
+/** Wrong passwords for one name from one address in a minute; then none is looked at until it is over. */
+const MOST_GUESSES = 10;
+const GUESSES_MS = 60_000;
 const SCRYPT = { N: 16_384, r: 8, p: 1, length: 32 };
 const MOST_LENGTH = 256;
 
@@ -30,7 +33,7 @@ const derive = (password: string, salt: Buffer, length: number, cost: { N: numbe
 
 export type Credentials = {
   /** The client, or undefined. Synchronous when the password is remembered or stands in plain text. */
-  verify(name: string, password: string): Verified | undefined | Promise<Verified | undefined>;
+  verify(name: string, password: string, address: string): Verified | undefined | Promise<Verified | undefined>;
   /** Whether the client may come from this address. */
   allows(verified: Verified, address: string): boolean;
 };
@@ -42,45 +45,87 @@ export function openCredentials(clients: Config['clients']): Credentials {
   const nobody = digest(secret);
   const plain = new Map(Object.entries(clients).map(([name, { password }]) => [name, digest(password)]));
   const remembered = new Map<string, number>();
-  const within = new Map(
-    Object.entries(clients).map(([name, { networks }]) => [name, networks ? networksOf(networks) : () => true]),
-  );
-  let hashing = 0;
+  const within = new Map(Object.entries(clients).map(([name, client]) => [name, callersOf(client)]));
+  const guesses = new Guesses();
+  const hashing = new Map<string, Promise<boolean>>();
 
-  function verify(name: string, password: string): Verified | undefined | Promise<Verified | undefined> {
+  function verify(
+    name: string,
+    password: string,
+    address: string,
+  ): Verified | undefined | Promise<Verified | undefined> {
     if (name.length > MOST_LENGTH || password.length > MOST_LENGTH) return undefined;
     const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
-    if (client?.password.startsWith('scrypt$')) return verifyHash({ name, client }, password);
-    const same = timingSafeEqual(plain.get(name) ?? nobody, digest(password));
-    return client && same ? { name, client } : undefined;
+    const hashed = client?.password.startsWith('scrypt$');
+    const token = hashed ? digest(`${name}\0${password}`).toString('base64') : '';
+    if (client && hashed && (remembered.get(token) ?? 0) > Date.now()) return { name, client };
+    const who = `${address} ${name}`;
+    if (guesses.tooMany(who)) return undefined;
+    const judged = (right: boolean): Verified | undefined => {
+      if (client && right) return { name, client };
+      guesses.note(who);
+      return undefined;
+    };
+    if (client && hashed) return matches(token, password, client)?.then(judged);
+    return judged(timingSafeEqual(plain.get(name) ?? nobody, digest(password)));
   }
 
-  function verifyHash(verified: Verified, password: string): Verified | undefined | Promise<Verified | undefined> {
-    const token = digest(`${verified.name}\0${password}`).toString('base64');
-    const until = remembered.get(token);
-    if (until !== undefined && until > Date.now()) return verified;
-    if (hashing >= MOST_HASHES) return undefined;
-    hashing++;
-    const [, N, r, p, salt, key] = verified.client.password.split('$');
-    const wanted = Buffer.from(key ?? '', 'base64url');
-    return derive(password, Buffer.from(salt ?? '', 'base64url'), wanted.length, {
-      N: Number(N),
-      r: Number(r),
-      p: Number(p),
-    })
-      .then((got) => {
-        if (wanted.length === 0 || !timingSafeEqual(got, wanted)) return undefined;
+  /** Undefined when too much is being hashed. The same password at the same time is hashed once. */
+  function matches(token: string, password: string, client: Client): Promise<boolean> | undefined {
+    const underWay = hashing.get(token);
+    if (underWay || hashing.size >= MOST_HASHES) return underWay;
+    const run = isHashOf(password, client.password)
+      .then((right) => {
         if (remembered.size >= REMEMBER_MOST) remembered.clear();
-        remembered.set(token, Date.now() + REMEMBER_MS);
-        return verified;
+        if (right) remembered.set(token, Date.now() + REMEMBER_MS);
+        return right;
       })
-      .finally(() => {
-        hashing--;
-      });
+      .finally(() => hashing.delete(token));
+    hashing.set(token, run);
+    return run;
   }
 
   return {
     verify,
     allows: ({ name }, address) => within.get(name)?.(address) ?? false,
   };
+}
+
+async function isHashOf(password: string, line: string): Promise<boolean> {
+  const [, N, r, p, salt, key] = line.split('$');
+  const wanted = Buffer.from(key ?? '', 'base64url');
+  const cost = { N: Number(N), r: Number(r), p: Number(p) };
+  const got = await derive(password, Buffer.from(salt ?? '', 'base64url'), wanted.length, cost);
+  return wanted.length > 0 && timingSafeEqual(got, wanted);
+}
+
+/** Kannel's precedence: where a client is allowed outweighs where it is denied, and what neither names is allowed. */
+function callersOf({ networks, deniedNetworks }: Client): (address: string) => boolean {
+  const allowed = networks && networksOf(networks);
+  const denied = deniedNetworks && networksOf(deniedNetworks);
+  if (!denied) return allowed ?? (() => true);
+  return (address) => allowed?.(address) || !denied(address);
+}
+
+/** Wrong passwords of the last minute, by address and name. */
+class Guesses {
+  readonly #counts = new Map<string, { count: number; until: number }>();
+
+  tooMany(who: string): boolean {
+    const entry = this.#counts.get(who);
+    return entry !== undefined && entry.until > Date.now() && entry.count >= MOST_GUESSES;
+  }
+
+  note(who: string): void {
+    const now = Date.now();
+    const entry = this.#counts.get(who);
+    if (entry && entry.until > now) {
+      entry.count++;
+      return;
+    }
+    // In the order of their beginning: the oldest makes room.
+    this.#counts.delete(who);
+    if (this.#counts.size >= REMEMBER_MOST) this.#counts.delete(this.#counts.keys().next().value!);
+    this.#counts.set(who, { count: 1, until: now + GUESSES_MS });
+  }
 }

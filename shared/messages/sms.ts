@@ -49,7 +49,8 @@ export const sms = z.looseObject({
   encoding: z.enum(ENCODINGS).optional(),
   /**
    * User data header that the client made itself, its length octet first, in hex: a part of a long message, or a message
-   * to a port. `text` then is the rest of the user data, octet for octet, in the `encoding` that stands beside it.
+   * to a port. `text` then is the rest of the user data, octet for octet, in the `encoding` that stands beside it; with
+   * more than one of `segments` it is to be split, and each part gets a concatenation element in its header.
    */
   udh: z
     .string()
@@ -58,6 +59,21 @@ export const sms = z.looseObject({
   /** Message class (3GPP TS 23.038, 4): 0 is shown at once and not stored, which is called flash. */
   messageClass: z.int().min(0).max(3).optional(),
   segments: z.int().min(1),
+  /** Characters behind which a long text is split rather than elsewhere. */
+  splitChars: z.string().optional(),
+  /** Kannel's parameters for data_coding: message waiting (0-3 voice, fax, mail, other; 4-7 no longer), the compression bit, and the class group. */
+  mwi: z.int().min(0).max(7).optional(),
+  compress: z.boolean().optional(),
+  altDcs: z.boolean().optional(),
+  /** protocol_id (3GPP TS 23.040, 9.2.3.9). */
+  protocolId: z.int().min(0).max(255).optional(),
+  /** Reply path. */
+  replyPath: z.boolean().optional(),
+  /** SMPP service_type: Kannel's binfo. */
+  serviceType: z.string().optional(),
+  /** Marks of the client's own, for who reads the message: Kannel's account and meta-data. */
+  account: z.string().optional(),
+  metaData: z.string().optional(),
   /** Kannel's dlr-mask and dlr-url: which reports the client asked for, and where it wants them. */
   dlrMask: z.int().optional(),
   dlrUrl: z.string().optional(),

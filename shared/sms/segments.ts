@@ -46,13 +46,14 @@ export function encodingOf(text: string): 'gsm7' | 'ucs2' {
 
 /**
  * The user data of each short message of the text, without headers. A part never begins inside an escape pair, a
- * surrogate pair or a grapheme; only a grapheme that is longer than a part is cut, between code points.
+ * surrogate pair or a grapheme; only a grapheme that is longer than a part is cut, between code points. A part ends
+ * behind the last of the `splitChars` in it, where there is one.
  * Throws a RangeError when the encoding cannot write the text, or the text needs more than 255 parts.
  */
-export function split(text: string, encoding: Encoding): Buffer[] {
+export function split(text: string, encoding: Encoding, splitChars?: string): Buffer[] {
   if (unitsOf(text, encoding) <= ROOM[encoding].alone) return [encode(text, encoding)];
   let start = 0;
-  return allPartEnds(text, encoding).map((end) => {
+  return allPartEnds(text, encoding, splitChars).map((end) => {
     const part = encode(text.slice(start, end), encoding);
     start = end;
     return part;
@@ -60,9 +61,9 @@ export function split(text: string, encoding: Encoding): Buffer[] {
 }
 
 /** What `split` would make of the text, with the same errors, without making it. */
-export function countSegments(text: string, encoding: Encoding = encodingOf(text)): SegmentCount {
+export function countSegments(text: string, encoding: Encoding = encodingOf(text), splitChars?: string): SegmentCount {
   const units = unitsOf(text, encoding);
-  const segments = units <= ROOM[encoding].alone ? 1 : allPartEnds(text, encoding).length;
+  const segments = units <= ROOM[encoding].alone ? 1 : allPartEnds(text, encoding, splitChars).length;
   return { encoding, segments, units };
 }
 
@@ -84,6 +85,27 @@ export function concatUdh(reference: number, total: number, index: number): Buff
     throw new RangeError(`no concatenation header for part ${index} of ${total}, reference ${reference}`);
   }
   return Buffer.from([0x05, 0x00, 0x03, reference, total, index]);
+}
+
+/**
+ * User data with a header of the client's own: as it is when it fits into one short message, else in parts that each have
+ * that header with a concatenation element behind its own. `octets` are septets for `gsm7`, one in each.
+ * Throws a RangeError when it needs more than 255 parts, or the header leaves no room.
+ */
+export function splitOctets(udh: Buffer, octets: Buffer, encoding: Encoding, reference: number): Buffer[] {
+  const room = (header: number) =>
+    encoding === 'gsm7' ? ROOM.gsm7.alone - Math.ceil((header * 8) / 7) : ROOM.binary.alone - header;
+  if (octets.length <= room(udh.length)) return [Buffer.concat([udh, octets])];
+  const element = concatUdh(reference, 1, 1).subarray(1);
+  // UCS-2 units are not cut.
+  const most = room(udh.length + element.length) & (encoding === 'ucs2' ? ~1 : ~0);
+  const total = most > 0 ? Math.ceil(octets.length / most) : Number.POSITIVE_INFINITY;
+  if (total > MAX_PARTS) throw new RangeError('the text does not fit into 255 parts beside its header');
+  return Array.from({ length: total }, (_, i) => {
+    const own = concatUdh(reference, total, i + 1).subarray(1);
+    const header = Buffer.concat([Buffer.of(udh[0]! + own.length), udh.subarray(1), own]);
+    return Buffer.concat([header, octets.subarray(i * most, (i + 1) * most)]);
+  });
 }
 
 /**
@@ -122,9 +144,9 @@ function unitsOf(text: string, encoding: Encoding): number {
 }
 
 /** For a text that needs several parts: the index behind each of them. Throws a RangeError when they are too many. */
-function allPartEnds(text: string, encoding: Encoding): number[] {
+function allPartEnds(text: string, encoding: Encoding, splitChars?: string): number[] {
   const ends: number[] = [];
-  for (const end of partEnds(text, encoding, ROOM[encoding].part)) {
+  for (const end of partEnds(text, encoding, ROOM[encoding].part, splitChars)) {
     if (ends.length === MAX_PARTS) {
       throw new RangeError(`the text needs more than the ${MAX_PARTS} parts that a long message can have`);
     }
@@ -133,7 +155,12 @@ function allPartEnds(text: string, encoding: Encoding): number[] {
   return ends;
 }
 
-function* partEnds(text: string, encoding: Encoding, room: number): Generator<number, void, undefined> {
+function* partEnds(
+  text: string,
+  encoding: Encoding,
+  room: number,
+  splitChars?: string,
+): Generator<number, void, undefined> {
   let clusters: Intl.Segments | undefined;
   let start = 0;
   while (start < text.length) {
@@ -146,9 +173,15 @@ function* partEnds(text: string, encoding: Encoding, room: number): Generator<nu
         end--;
       }
     }
+    if (end < text.length && splitChars) end = behindLast(splitChars, text, start, end);
     yield end;
     start = end;
   }
+}
+
+function behindLast(chars: string, text: string, start: number, end: number): number {
+  for (let i = end; i > start; i--) if (chars.includes(text[i - 1]!)) return i;
+  return end;
 }
 
 /** Whether the characters around an index may belong to one grapheme for another reason than being CR LF. */

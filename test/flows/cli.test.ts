@@ -161,7 +161,7 @@ test('password prints a line that the doors accept', async () => {
   const { code, out } = await hermod(['password'], { input: 'pa$$ word\n' });
   expect(code).toBe(0);
   const client = { password: out.trim() } as never;
-  expect(await openCredentials({ a: client }).verify('a', 'pa$$ word')).toBeTruthy();
+  expect(await openCredentials({ a: client }).verify('a', 'pa$$ word', '127.0.0.1')).toBeTruthy();
   oneLine(await hermod(['password'], { input: 'one\ntwo\n' }), 2, /more than one line/);
 });
 

@@ -2,8 +2,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prepare, refuse, submit } from '#shared/doors/accept.ts';
 import { Excess } from '#shared/doors/admission.ts';
+import type { Sms } from '#shared/messages/sms.ts';
+import { encodingOf } from '#shared/sms/segments.ts';
 import type { Means, Mount } from '../mounted.ts';
-import { parseQuery } from '../query.ts';
+import { readParameters } from './parameters.ts';
 import {
   ACCEPTED,
   addHeaders,
@@ -17,39 +19,58 @@ import {
   userOf,
 } from './sendsms.ts';
 
+const TAKEN = ['GET', 'HEAD', 'POST'] as const;
+const OTHERS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
 export const kannel: Mount = (app, means) => {
-  app.get('/cgi-bin/sendsms', async (request, reply) => {
-    const answered = await sendsms(request, means);
-    if (!Array.isArray(answered)) {
+  const url = means.config.listen.http.sendsms;
+  // Octets, whatever their type says.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.route({
+    method: [...TAKEN],
+    url,
+    exposeHeadRoute: false,
+    handler: async (request, reply) => {
+      const answered = await sendsms(request, means);
+      if (Array.isArray(answered)) {
+        reply.header('x-message-id', answered.map(({ id }) => id).join(','));
+        // One text for all recipients.
+        reply.header('x-message-segments', answered[0]!.segments);
+        reply.header('x-message-encoding', answered[0]!.encoding ?? encodingOf(answered[0]!.text));
+        return answer(reply, 202, ACCEPTED);
+      }
       const { status, body, retryAfterS } = answered;
       if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS);
       return answer(reply, status, body);
-    }
-    reply.header('x-message-id', answered.join(','));
-    return answer(reply, 202, ACCEPTED);
+    },
   });
+  app.route({ method: [...OTHERS], url, handler: async (_request, reply) => answer(reply, 400, '') });
 };
 
-/** The ids of the messages, once the broker has them all. */
-async function sendsms(request: FastifyRequest, { config, credentials, bus, log }: Means): Promise<string[] | Refusal> {
+/** The messages, once the broker has them all. */
+async function sendsms(request: FastifyRequest, { config, credentials, bus, log }: Means): Promise<Sms[] | Refusal> {
   const address = request.socket.remoteAddress ?? '';
-  const url = request.raw.url ?? '';
-  const query = parseQuery(url.slice(url.indexOf('?') + 1 || url.length));
+  const { method, headers } = request;
+  const query = readParameters({
+    method,
+    headers,
+    url: request.raw.url ?? '',
+    body: request.body as Buffer | undefined,
+  });
+  if ('status' in query) return noted(query, address);
   const user = userOf(query);
-  let verified = credentials.verify(user, passwordOf(query));
+  let verified = credentials.verify(user, passwordOf(query), address);
   if (verified instanceof Promise) verified = await verified;
-  const no = (refusal: Refusal) => {
-    const more = { fields: [...query.keys()], detail: refusal.body };
-    refuse('http', refusal.reason, address, verified ? user : undefined, more);
-    return refusal;
-  };
+  const no = (refusal: Refusal) => noted(refusal, address, verified ? user : undefined, [...query.keys()]);
   if (!verified || !credentials.allows(verified, address)) return no(UNAUTHORISED);
   const now = Date.now();
-  addHeaders(query, request.headers);
+  addHeaders(query, headers);
   const read = readSendsms(query, verified, address, now);
   if ('status' in read) return no(read);
-  if (read.smsc !== undefined && !config.providers[read.smsc]) return no(NOT_ROUTABLE);
-  const messages = prepare({ ...read, traceparent: request.headers.traceparent }, verified, now);
+  const smsc = verified.client.forcedSmsc ?? read.smsc;
+  if (smsc !== undefined && !Object.hasOwn(config.providers, smsc)) return no(NOT_ROUTABLE);
+  const messages = prepare({ ...read, traceparent: headers.traceparent }, verified, now);
   if (!Array.isArray(messages)) return no(notPrepared(messages));
   try {
     await submit(bus, messages, verified.client, address, log);
@@ -57,7 +78,12 @@ async function sendsms(request: FastifyRequest, { config, credentials, bus, log 
     if (!(error instanceof Excess)) return no(TEMPORARY);
     return no({ ...TEMPORARY, reason: error.reason, retryAfterS: error.retryAfterS });
   }
-  return messages.map(({ id }) => id);
+  return messages;
+}
+
+function noted(refusal: Refusal, address: string, client?: string, fields: string[] = []): Refusal {
+  refuse('http', refusal.reason, address, client, { fields, detail: refusal.body });
+  return refusal;
 }
 
 /** With the headers that Kannel writes. */

@@ -3,7 +3,9 @@
 import type { NotPrepared, Request } from '#shared/doors/accept.ts';
 import type { Verified } from '#shared/doors/credentials.ts';
 import { decodeText } from '#shared/sms/charset.ts';
+import { encodeGsm7 } from '#shared/sms/gsm7.ts';
 import { parseRecipients } from '#shared/sms/number.ts';
+import { encodingOf, toUcs2 } from '#shared/sms/segments.ts';
 import type { Query } from '../query.ts';
 
 /** `retryAfterS`: whole seconds. */
@@ -32,6 +34,11 @@ const DLR_MASK_MOST = 66;
 const MINUTE_MS = 60_000;
 const LONGEST_MINUTES = 60 * 24 * 30;
 const MOST_SENDER = 20;
+const MOST_ACCOUNT = 64;
+const MOST_SERVICE_TYPE = 5;
+const MOST_META = 1_024;
+/** A user data header is part of the 140 octets of one short message. */
+const MOST_UDH = 130;
 const MOST_URL = 2_048;
 /** Ours, not Kannel's: for whom the client sends, and its marks, as routes look at them; as a parameter or a header. */
 const CALLER = ['x-user', 'x-realm', 'x-tag'] as const;
@@ -40,54 +47,123 @@ const MOST_CALLER = 256;
 export const userOf = (query: Query) => query.get('username') ?? query.get('user') ?? '';
 export const passwordOf = (query: Query) => query.get('password') ?? query.get('pass') ?? '';
 
-/** Checked in Kannel's order: receiver, sender, fields, text. */
+/** Checked in Kannel's order: receiver, sender, fields, header, text. */
 export function readSendsms(query: Query, { client }: Verified, address: string, now: number): Request | Refusal {
   const to = query.get('to');
   if (to === undefined) return bad('Missing receiver number, rejected', 'to');
   if (to.trim() === '') return bad('Empty receiver number not allowed, rejected', 'to');
+  const { sendsmsChars } = client;
+  if (sendsmsChars && [...to].some((character) => !sendsmsChars.includes(character))) return DENIED;
   const parsed = parseRecipients(to, client.country ? { defaultCountry: client.country } : {});
   if (!parsed.ok) return DENIED;
   const from = query.get('from') || client.sender || client.forcedSender;
   if (!from) return bad('Sender missing and no global set, rejected', 'from');
-  if (from.length > MOST_SENDER || !/^[ -~]+$/.test(from))
+  if (from.length > MOST_SENDER || !isPrintable(from))
     return bad(`Sender of at most ${MOST_SENDER} printable characters expected, rejected`, 'from');
   const fields = readFields(query, now);
   if ('status' in fields) return fields;
-  const text = readText(query, fields.encoding);
+  const udh = readUdh(query.get('udh'));
+  if (udh === undefined) return misformed('UDH');
+  // With a header Kannel takes the text as octets, unless `coding` says otherwise.
+  const encoding = fields.encoding ?? (udh !== '' && !query.get('coding') ? 'binary' : undefined);
+  const text = readText(query, encoding);
   if (typeof text !== 'string') return text;
-  return { door: 'http', address, recipients: parsed.numbers, from, text, ...fields };
+  const content = udh === '' ? { text, ...(encoding ? { encoding } : {}) } : withHeader(udh, text, encoding);
+  return { door: 'http', address, recipients: parsed.numbers, from, ...fields, ...content };
+}
+
+/** As hex, '' when there is none, undefined when its length octet does not fit it. */
+function readUdh(octets = ''): string | undefined {
+  if (octets === '') return '';
+  const fits = octets.length <= MOST_UDH && octets.charCodeAt(0) === octets.length - 1 && octets.length > 1;
+  return fits ? Buffer.from(octets, 'latin1').toString('hex') : undefined;
+}
+
+/** The text as the octets that follow the header. */
+function withHeader(udh: string, text: string, asked: Request['encoding']): Pick<Request, 'udh' | 'text' | 'encoding'> {
+  if (asked === 'binary') return { udh, text, encoding: asked };
+  const encoding = asked ?? encodingOf(text);
+  const octets = encoding === 'gsm7' ? encodeGsm7(text) : toUcs2(text);
+  return { udh, text: octets.toString('latin1'), encoding };
 }
 
 type Caller = Pick<Request, 'user' | 'realm' | 'tags'>;
-type Fields = Pick<Request, 'encoding' | 'validityMs' | 'notBefore' | 'priority' | 'dlrMask' | 'dlrUrl' | 'smsc'> &
+type Fields = Pick<
+  Request,
+  'encoding' | 'messageClass' | 'validityMs' | 'notBefore' | 'priority' | 'dlrMask' | 'dlrUrl' | 'smsc' | 'more'
+> &
   Caller;
 
+/** The numbers, their names as the answer spells them, and the most that Kannel takes. */
+const NUMBERS = {
+  mclass: ['MClass', 3],
+  pid: ['PID', 255],
+  rpi: ['RPI', 2],
+  'alt-dcs': ['Alt-DCS', 1],
+  mwi: ['MWI', 7],
+  coding: ['Coding', 2],
+  compress: ['Compress', 1],
+  validity: ['Validity', LONGEST_MINUTES],
+  deferred: ['Deferred', LONGEST_MINUTES],
+  'dlr-mask': ['DLR-Mask', DLR_MASK_MOST],
+  priority: ['Priority', 3],
+} as const;
+type Numbers = { -readonly [name in keyof typeof NUMBERS]?: number };
+
 function readFields(query: Query, now: number): Fields | Refusal {
-  const coding = integer(query.get('coding'));
-  if (coding !== undefined && (coding < 0 || coding > 2)) return misformed('Coding');
-  const validity = integer(query.get('validity'));
-  if (validity !== undefined && (validity < 0 || validity > LONGEST_MINUTES)) return misformed('Validity');
-  const deferred = integer(query.get('deferred'));
-  if (deferred !== undefined && (deferred < 0 || deferred > LONGEST_MINUTES)) return misformed('Deferred');
-  const priority = integer(query.get('priority'));
-  if (priority !== undefined && (priority < 0 || priority > 3)) return misformed('Priority');
-  const dlrMask = integer(query.get('dlr-mask') ?? query.get('dlrmask'));
-  if (dlrMask !== undefined && (dlrMask < 0 || dlrMask > DLR_MASK_MOST)) return misformed('DLR-Mask');
+  const numbers = readNumbers(query);
+  if ('status' in numbers) return numbers;
   const dlrUrl = query.get('dlr-url') ?? query.get('dlrurl');
-  if (dlrUrl !== undefined && (dlrUrl.length > MOST_URL || !/^https?:\/\/[^\s]+$/i.test(dlrUrl)))
-    return misformed('DLR-URL');
+  if (dlrUrl && (dlrUrl.length > MOST_URL || !/^https?:\/\/[^\s]+$/i.test(dlrUrl))) return misformed('DLR-URL');
+  const account = query.get('account') ?? '';
+  if (account.length > MOST_ACCOUNT || !isPrintable(account))
+    return bad('Account field misformed or too long, rejected', 'account');
   const caller = readCaller(query);
   if ('status' in caller) return caller;
+  const { coding, validity, deferred, priority, mclass, 'dlr-mask': dlrMask } = numbers;
   const smsc = query.get('smsc');
   return {
     ...caller,
     ...(coding === 1 ? { encoding: 'binary' as const } : coding === 2 ? { encoding: 'ucs2' as const } : {}),
+    ...(mclass === undefined ? {} : { messageClass: mclass }),
     ...(validity === undefined ? {} : { validityMs: validity * MINUTE_MS }),
     ...(deferred ? { notBefore: now + deferred * MINUTE_MS } : {}),
     ...(priority === undefined ? {} : { priority }),
     ...(dlrMask ? { dlrMask } : {}),
     ...(dlrUrl ? { dlrUrl } : {}),
     ...(smsc ? { smsc } : {}),
+    more: readMore(query, numbers, account),
+  };
+}
+
+function readNumbers(query: Query): Numbers | Refusal {
+  const numbers: Numbers = {};
+  for (const [name, [spelled, most]] of Object.entries(NUMBERS) as [keyof Numbers, readonly [string, number]][]) {
+    const number = integer(query.get(name) ?? (name === 'dlr-mask' ? query.get('dlrmask') : undefined));
+    // -1 is how Kannel writes that nothing was given.
+    if (number === undefined || number === -1) continue;
+    if (number < 0 || number > most) return misformed(spelled);
+    numbers[name] = number;
+  }
+  return numbers;
+}
+
+function readMore(
+  query: Query,
+  { pid, rpi, mwi, compress, 'alt-dcs': altDcs }: Numbers,
+  account: string,
+): Request['more'] {
+  const binfo = query.get('binfo') ?? '';
+  const metaData = query.get('meta-data')?.slice(0, MOST_META);
+  return {
+    ...(pid ? { protocolId: pid } : {}),
+    ...(rpi ? { replyPath: true } : {}),
+    ...(mwi === undefined ? {} : { mwi }),
+    ...(compress ? { compress: true } : {}),
+    ...(altDcs ? { altDcs: true } : {}),
+    ...(binfo !== '' && isPrintable(binfo) ? { serviceType: binfo.slice(0, MOST_SERVICE_TYPE) } : {}),
+    ...(account === '' ? {} : { account }),
+    ...(metaData ? { metaData } : {}),
   };
 }
 
@@ -129,10 +205,11 @@ function readText(query: Query, encoding: Request['encoding']): string | Refusal
   // Kannel sends an empty SMS; nobody has ever wanted one.
   if (octets === '') return bad('Empty text not allowed, rejected', 'text');
   if (encoding === 'binary') return octets;
-  const charset = query.get('charset');
+  const charset = query.get('charset') || undefined;
   if (charset === undefined && encoding !== 'ucs2' && isAscii(octets)) return octets;
   const text = decodeText(Buffer.from(octets, 'latin1'), charset ?? (encoding === 'ucs2' ? 'UTF-16BE' : 'UTF-8'));
   return text === undefined || text === '' ? bad('Charset or body misformed, rejected', 'charset') : text;
 }
 
+const isPrintable = (text: string) => /^[ -~]*$/.test(text);
 const isAscii = (text: string) => !/[^\0-\x7f]/.test(text);
