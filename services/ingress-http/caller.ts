@@ -32,6 +32,6 @@ export async function verify(
   if (!presented) return undefined;
   const { name, secret } = presented;
   const byKey = isKey(secret) ? keys(secret) : undefined;
-  const verified = byKey ?? (name === undefined ? undefined : await credentials.verify(name, secret));
+  const verified = byKey ?? (name === undefined ? undefined : await credentials.verify(name, secret, address));
   return verified && credentials.allows(verified, address) ? verified : undefined;
 }
