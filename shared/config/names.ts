@@ -12,8 +12,10 @@ export const network = z.union(
   'an address or a network, such as 192.168.0.0/16',
 );
 
+const CALLERS = 'an address or a network, such as 192.168.0.0/16 or 192.168.*.*';
+
 /** Beside those, as Kannel writes them: `192.168.*.*`. */
 export const callerNetwork = z.union(
-  [network, z.string().regex(/^(?=.*\*)((\d{1,3}|\*)(\.|$)){4}$/)],
-  'an address or a network, such as 192.168.0.0/16 or 192.168.*.*',
+  [network, z.string().regex(/^(?=.*\*)((\d{1,3}|\*)(\.|$)){4}$/, CALLERS)],
+  CALLERS,
 );
