@@ -144,12 +144,10 @@ describe('texts', () => {
   });
 });
 
-test('a hashed password is verified, then remembered', async () => {
+test('a hashed password is verified', async () => {
   const query = 'username=hashed&password=s3cret&to=447700900001&text=hello';
   expect(await ask(query)).toMatchObject({ status: 202 });
-  const startedAt = performance.now();
   for (let i = 0; i < 5; i++) expect(await ask(query)).toMatchObject({ status: 202 });
-  expect((performance.now() - startedAt) / 5).toBeLessThan(40); // one scrypt run is 30 ms and more
   expect(await ask(query.replace('s3cret', 'wrong'))).toMatchObject({ status: 403 });
 });
 
