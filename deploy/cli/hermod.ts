@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
 import { EXIT, Fault } from './fault.ts';
@@ -12,6 +13,7 @@ import { addMessages } from './messages.ts';
 import { addModem } from './modem.ts';
 import { warn } from './output.ts';
 import { addProviders } from './providers.ts';
+import { addQueues } from './queues.ts';
 import { addRefusals } from './refusals.ts';
 import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
@@ -40,6 +42,8 @@ Example:
     addConfiguration,
     addSend,
     addMessages,
+    addCancel,
+    addQueues,
     addProviders,
     addDead,
     addRule,

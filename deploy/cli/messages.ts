@@ -59,9 +59,14 @@ export function addMessages(program: Command): void {
     .action((number: string, _options, command: Command) => find(number, optionsOf(command)));
 }
 
+/** As the ledger knows it; a fault when it is no id. */
+export function messageId(given: string): string {
+  if (UUID.test(given)) return given.toLowerCase();
+  throw usageFault(`${given} is no message id: it looks like 019aa8b2-7c1e-7d3a-9f00-5d2f0c7b1a44`);
+}
+
 async function status(id: string, options: Options): Promise<void> {
-  if (!UUID.test(id)) throw usageFault(`${id} is no message id: it looks like 019aa8b2-7c1e-7d3a-9f00-5d2f0c7b1a44`);
-  const question = { ask: 'message', id: id.toLowerCase() };
+  const question = { ask: 'message', id: messageId(id) };
   const story = await withBus(options, (bus) => askLedger<Story | null>(bus, question));
   if (!story) throw notFound(`no message has the id ${id} (a new one may take a moment)`);
   if (options.json) return sayJson(story);

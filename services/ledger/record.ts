@@ -229,9 +229,10 @@ export function openRecorder(options: RecorderOptions): Recorder {
     setState(sheet, message, final, true, { at: now, provider, reason });
     if (final === 'sent') return [];
     if (state !== 'submitted') return owedByEnd(sheet, message, now);
-    const { provider_id: id } = sheet.attempts(message.id).findLast(({ outcome }) => outcome === 'submitted')!;
-    const text = `id:${id} sub:001 dlvrd:000 stat:UNKNOWN err:000 text:`;
-    return outbox.owe(sheet, message, { type: 2, at: now, text, provider, providerId: id ?? '' }, now);
+    const taken = sheet.attempts(message.id).findLast(({ outcome, part }) => outcome === 'submitted' && part === 1);
+    const providerId = taken?.provider_id ?? '';
+    const text = `id:${providerId} sub:001 dlvrd:000 stat:UNKNOWN err:000 text:`;
+    return outbox.owe(sheet, message, { type: 2, at: now, text, provider, providerId }, now);
   }
 
   function cancel(sheet: Sheet, message: MessageRow, now: number): Callback[] {
