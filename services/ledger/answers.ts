@@ -102,8 +102,10 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
   async function cancelled(asked: Asked<'cancel'>): Promise<Cancelled> {
     for (const until = performance.now() + WAIT_MS.most; ; ) {
       const answer = await cancel(asked);
-      const isNew = asked.id >= firstIdAt(Date.now() - NEW_MS);
-      if (answer.state !== 'unknown' || !isNew || performance.now() > until) return answer;
+      if (answer.state !== 'unknown' || asked.id < firstIdAt(Date.now() - NEW_MS)) return answer;
+      const [row] = await read.rows<MessageRow>(SQL.message, asked.id);
+      const isAnothers = row?.known && asked.client !== undefined && row.client !== asked.client;
+      if (isAnothers || performance.now() > until) return answer;
       await new Promise((resolve) => setTimeout(resolve, WAIT_MS.step));
     }
   }

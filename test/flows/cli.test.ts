@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { parseConfig } from '#shared/config/load.ts';
+import { declareTopology } from '#shared/bus/declared.ts';
+import { loadConfig, parseConfig } from '#shared/config/load.ts';
 import { openCredentials } from '#shared/doors/credentials.ts';
 import { openKeys } from '#shared/doors/keys.ts';
 import { newId } from '#shared/messages/id.ts';
-import { deadQueue, egressQueue, LEDGER, retryQueue, routerQueue } from '#shared/topology.ts';
+import { deadQueue, egressQueue, LEDGER, retryQueue, routerQueue, topologyOf } from '#shared/topology.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
@@ -198,6 +199,42 @@ test('a message is sent, followed, found and told', async () => {
   ]);
   oneLine(none, 3, /no message has the id/);
   oneLine(nobody, 3, /no message to ..99/);
+});
+
+test('a scheduled message is cancelled; what is on its way is not; receipts and queues that belong to nobody', async () => {
+  const { ids } = await rig.send({ to: '+447700900321', text: 'later', deferred: '5' });
+  const cancelled = await hermod(['cancel', ids[0]!]);
+  expect(cancelled).toMatchObject({ code: 0, out: `${ids[0]}  cancelled\n` });
+  expect(await rig.message(ids[0]!)).toMatchObject({ state: 'cancelled', final: true });
+  const sent = await rig.send({ to: '+447700900321', text: 'now' });
+  await rig.final(sent.ids[0]!);
+  const [late, unknown, wrong, receipts, prune] = await Promise.all([
+    hermod(['cancel', sent.ids[0]!]),
+    hermod(['cancel', newId(1)]),
+    hermod(['cancel', 'x']),
+    hermod(['receipts']),
+    hermod(['queues', 'prune']),
+  ]);
+  oneLine(late, 1, /too late/);
+  oneLine(unknown, 3, /no message has the id/);
+  oneLine(wrong, 2, /is no message id/);
+  expect(receipts).toMatchObject({ code: 0, out: 'every receipt has found its message\n' });
+  expect(prune).toMatchObject({ code: 0, out: 'no provider that was removed has a queue\n' });
+});
+
+test('the queues of a removed provider are deleted when they are empty', async () => {
+  // `spare` is configured where the ledger runs, and no longer where this command looks.
+  const file = join(empty, 'without-spare.yaml');
+  writeFileSync(file, 'providers: { sandbox: { bearer: smpp } }\n');
+  const queue = egressQueue('spare', 'bulk');
+  await put(queue, '[]', { type: 'sms' });
+  const env = { HERMOD_CONFIG: file, AMQP_URL: rig.amqpUrl };
+  const first = await hermod(['queues', 'prune', '--json'], { env });
+  expect(first.json()).toMatchObject([
+    { queue: egressQueue('spare', 'urgent'), deleted: true },
+    { queue, messages: 1, deleted: false },
+  ]);
+  await declareTopology(rig.amqpUrl, topologyOf(loadConfig(rig.configFile).config));
 });
 
 test('sending needs the right client, password and door', async () => {
