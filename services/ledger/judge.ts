@@ -3,9 +3,9 @@
 // before the last mark that came back is known. So an outage of the ledger makes nothing late.
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Sql } from './database.ts';
+import { keptOf, readSheet } from './read.ts';
 import type { Recorder } from './record.ts';
 import type { MessageRow, UnmatchedRow } from './rows.ts';
-import { keptOf, Sheet } from './sheet.ts';
 
 /** A report may be that long on its way to the queue: its sender could not reach the broker. */
 const GRACE_MS = 30_000;
@@ -26,7 +26,7 @@ export async function judgeDue(sql: Sql, mark: number, now: number, options: Jud
   const text = 'select id from message where judge_at <= $1 and final = 0 order by judge_at limit $2';
   const due = await sql.rows<Pick<MessageRow, 'id'>>(text, mark - GRACE_MS, AT_ONCE);
   const ids = due.map(({ id }) => id);
-  const sheet = await Sheet.read(sql, [], { ids });
+  const sheet = await readSheet(sql, [], { ids });
   const callbacks = ids.flatMap((id) => {
     const message = sheet.message(id)!;
     return options.recorder.judge(sheet, message, options.asksAlways(message.provider), now);
@@ -41,7 +41,7 @@ export async function tryAgain(sql: Sql, mark: number, now: number, options: Jud
   const text = 'select * from unmatched_receipt where try_at <= $1 order by try_at limit $2';
   const rows = await sql.rows<UnmatchedRow & Record<string, never>>(text, now, AT_ONCE);
   const again = rows.map(keptOf);
-  const sheet = await Sheet.read(sql, [], { again });
+  const sheet = await readSheet(sql, [], { again });
   const callbacks = again.flatMap((kept) => options.recorder.again(sheet, kept, now));
   await sheet.write(sql);
   return { callbacks, more: rows.length === AT_ONCE, after: sheet.after };

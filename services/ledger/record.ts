@@ -5,16 +5,14 @@ import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { kannelType } from '#shared/sms/receipt.ts';
-import { metrics } from '#shared/telemetry/metrics.ts';
-import { traceReceipt } from '#shared/telemetry/spans.ts';
-import { choose, type Form, idKey, Learned } from './match.ts';
+import { type Form, idKey } from './match.ts';
 import type { Outbox } from './outbox.ts';
-import { endText, type Owed, refusalText } from './owed.ts';
-import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
+import { endText, refusalText } from './owed.ts';
+import { openReceipts } from './receipts.ts';
+import type { AttemptRow, MessageRow } from './rows.ts';
 import type { Seal } from './seal.ts';
 import type { Kept, Sheet } from './sheet.ts';
-import { hasOpenHandover, stateByReceipts } from './state.ts';
+import { hasOpenHandover, openState } from './state.ts';
 
 export type RecorderOptions = {
   outbox: Outbox;
@@ -44,14 +42,10 @@ export type Recorder = {
   cancel(sheet: Sheet, message: MessageRow, now: number): Callback[];
 };
 
-/** A receipt that matches nothing is tried again after this, and then at twice the age. */
-const AGAIN_MS = 5_000;
-/** Clocks and queues: a receipt within this of the last moment is in time. */
-const SLACK_MS = 3_600_000;
-
 export function openRecorder(options: RecorderOptions): Recorder {
   const { outbox, seal, receiptsWithin } = options;
-  const learned = new Learned();
+  const setState = openState(options);
+  const receipts = openReceipts(options, setState);
 
   function record(sheet: Sheet, envelope: Envelope, now: number): Callback[] {
     if (envelope.type === 'sms') return accepted(sheet, envelope, now);
@@ -64,7 +58,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
       case 'final':
         return ended(sheet, envelope, now);
       case 'receipt':
-        return received(sheet, envelope, now);
+        return receipts.received(sheet, envelope, now);
       case 'incoming':
         return incoming(sheet, envelope);
       case 'told':
@@ -96,13 +90,20 @@ export function openRecorder(options: RecorderOptions): Recorder {
     const taken = sheet.attempts(id).filter(({ outcome }) => outcome === 'submitted');
     const follows: Callback[] = [];
     if (taken[0]) follows.push(...owedByAnswer(sheet, message, taken[0], now));
-    for (const attempt of taken) follows.push(...receivedBefore(sheet, attempt, now));
+    for (const attempt of taken) follows.push(...receipts.before(sheet, attempt, now));
     return hadEnded ? follows.concat(owedByEnd(sheet, message, now)) : follows;
+  }
+
+  /** A report's message, which may never come itself: then it ends like any other. */
+  function stub(sheet: Sheet, id: string, at: number): MessageRow {
+    const message = sheet.stub(id, at);
+    if (!message.known && !message.final) message.judge_at ??= at + receiptsWithin;
+    return message;
   }
 
   function submitted(sheet: Sheet, report: ReportOf<'submitted'>, now: number): Callback[] {
     const { id, handover, at, provider, parts } = report;
-    const message = sheet.stub(id, at);
+    const message = stub(sheet, id, at);
     const rows = parts.map((part, i): AttemptRow => {
       const ids = { provider_id: part.providerId, id_key: idKey(part.providerId) };
       const asked = part.receipt ? 1 : 0;
@@ -121,7 +122,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
     if (!message.known) return [];
     // One ACK for a message, however many hand-overs succeeded.
     const follows = first ? owedByAnswer(sheet, message, rows[0]!, now) : [];
-    for (const row of rows) follows.push(...receivedBefore(sheet, row, now));
+    for (const row of rows) follows.push(...receipts.before(sheet, row, now));
     return follows;
   }
 
@@ -129,14 +130,14 @@ export function openRecorder(options: RecorderOptions): Recorder {
     sheet: Sheet,
     { id, handover, at, provider, outcome, reason }: ReportOf<'given-back'>,
   ): Callback[] {
-    sheet.stub(id, at);
+    stub(sheet, id, at);
     sheet.addAttempt(attempt({ id, handover, at, provider }, { outcome, reason }));
     return [];
   }
 
   function ended(sheet: Sheet, report: ReportOf<'final'>, now: number): Callback[] {
     const { id, handover, at, provider = '', state, reason, code } = report;
-    const message = sheet.stub(id, at);
+    const message = stub(sheet, id, at);
     const words = code === undefined ? reason : refusalText(code, reason);
     const open = hasOpenHandover(sheet.attempts(id));
     if (provider || open) sheet.addAttempt(attempt({ id, handover, at, provider }, { outcome: state, reason: words }));
@@ -155,70 +156,6 @@ export function openRecorder(options: RecorderOptions): Recorder {
       ...[provider, providerId ?? null, at, from, to, encoding ?? '', parts, seal.close(text, provider)],
     );
     return [];
-  }
-
-  // ── receipts ──
-
-  /** Receipts that came before the message, or before the answer to its submit. */
-  function receivedBefore(sheet: Sheet, { provider, provider_id }: AttemptRow, now: number): Callback[] {
-    return sheet.takeKept(provider, provider_id ?? '').flatMap((receipt) => received(sheet, receipt, now));
-  }
-
-  function received(sheet: Sheet, receipt: ReportOf<'receipt'>, now: number, before?: UnmatchedRow): Callback[] {
-    const { provider, providerId, at, to } = receipt;
-    const found = choose({ id: providerId, at, to }, sheet.candidates(provider, providerId), {
-      form: options.formOf(provider) ?? learned.form(provider),
-      within: receiptsWithin + SLACK_MS,
-      again: before !== undefined,
-    });
-    if (!found) {
-      keep(sheet, receipt, now, before);
-      return [];
-    }
-    if (to) sheet.after.push(() => learned.saw(provider, found));
-    return matched(sheet, receipt, found.attempt, now);
-  }
-
-  function keep(sheet: Sheet, receipt: ReportOf<'receipt'>, now: number, before?: UnmatchedRow): void {
-    const { provider, providerId, at, raw } = receipt;
-    if (!before) sheet.after.push(() => metrics.unmatched.inc({ provider }));
-    const id_key = idKey(providerId);
-    const try_at = now + Math.max(AGAIN_MS, now - at);
-    const body = JSON.stringify({ ...receipt, raw: withoutText(raw) });
-    const row = { provider, provider_id: providerId, id_key, at, try_at, tries: (before?.tries ?? -1) + 1, body };
-    sheet.keep(row, receipt);
-  }
-
-  function matched(sheet: Sheet, receipt: ReportOf<'receipt'>, part: AttemptRow, now: number): Callback[] {
-    const { state, at, stat, error, provider, raw } = receipt;
-    const { receipt_state: before, receipt_at } = part;
-    const newer = before === null || (before === 'buffered' && (state !== 'buffered' || receipt_at! < at));
-    if (!newer) return [];
-    Object.assign(part, { receipt_state: state, receipt_at: at, receipt_stat: stat, receipt_error: error ?? null });
-    sheet.changeAttempt(part);
-    const message = sheet.message(part.message_id)!;
-    sheet.after.push(() => {
-      traceReceipt(message, receipt);
-      metrics.receiptDelay.observe({ provider }, Math.max(0, at - part.at) / 1_000);
-      if (state !== 'buffered') options.onReceipt(provider, at - part.at);
-    });
-    if (message.final) return [];
-    const owed: Owed = {
-      type: kannelType(state),
-      at,
-      text: raw,
-      provider,
-      // In the form of the submit_sm_resp, by which the client knows it from the first callback.
-      providerId: part.provider_id!,
-      ...(error === undefined ? {} : { error }),
-    };
-    if (state === 'buffered') return outbox.owe(sheet, message, owed, now);
-    const final = stateByReceipts(sheet.attempts(message.id));
-    if (!final) return [];
-    const reason = final === 'delivered' ? '' : `receipt: ${stat}${error ? ` ${error}` : ''}`;
-    setState(sheet, message, final, true, { at, provider, reason });
-    if (final === 'delivered') sheet.after.push(() => observeDelivered(message, at));
-    return outbox.owe(sheet, message, owed, now);
   }
 
   // ── ends without a report ──
@@ -240,18 +177,6 @@ export function openRecorder(options: RecorderOptions): Recorder {
     return owedByEnd(sheet, message, now);
   }
 
-  function setState(
-    sheet: Sheet,
-    message: MessageRow,
-    state: string,
-    final: boolean,
-    { at, provider, reason }: Pick<MessageRow, 'provider' | 'reason'> & { at: number },
-  ): void {
-    const judge_at = final ? null : message.judge_at;
-    sheet.change(Object.assign(message, { state, state_at: at, final: final ? 1 : 0, provider, reason, judge_at }));
-    if (final) sheet.after.push(() => options.onFinal(state));
-  }
-
   // ── what is owed ──
   /** The provider took it. */
   function owedByAnswer(sheet: Sheet, message: MessageRow, row: AttemptRow, now: number): Callback[] {
@@ -270,10 +195,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
     record,
     judge,
     cancel,
-    again(sheet, kept, now) {
-      sheet.drop(kept);
-      return received(sheet, kept.receipt, now, kept.row);
-    },
+    again: receipts.again,
   };
 }
 
@@ -322,9 +244,3 @@ function verdict(state: string, wasAsked: boolean): { final: 'sent' | 'unknown';
   if (!wasAsked) return { final: 'sent', reason: '' };
   return { final: 'unknown', reason: 'no receipt came in time' };
 }
-
-const observeDelivered = ({ lane, accepted_at: accepted }: MessageRow, at: number) =>
-  metrics.deliveredSeconds.observe({ lane }, Math.max(0, at - accepted) / 1_000);
-
-/** A receipt's `text:` holds the beginning of the SMS: it is not stored. */
-export const withoutText = (raw: string) => raw.replace(/text:.*$/is, 'text:');

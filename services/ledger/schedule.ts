@@ -3,9 +3,9 @@
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { type Row, runIn, type Sql } from './database.ts';
+import { readSheet } from './read.ts';
 import type { Recorder } from './record.ts';
 import type { Seal } from './seal.ts';
-import { Sheet } from './sheet.ts';
 
 export const AT_ONCE = 1_000;
 
@@ -58,7 +58,7 @@ export async function cancel(
   { id, client }: { id: string; client?: string | undefined },
   now: number,
 ): Promise<Cancelled & { callbacks: Callback[]; after: (() => void)[] }> {
-  const sheet = await Sheet.read(sql, [], { ids: [id] });
+  const sheet = await readSheet(sql, [], { ids: [id] });
   const message = sheet.message(id);
   const none = { callbacks: [], after: [] };
   if (!message?.known || (client !== undefined && message.client !== client)) return { state: 'unknown', ...none };

@@ -1,10 +1,8 @@
-// What one transaction works on: the rows that its envelopes concern are read first, changed in memory by the code that
-// knows the rules, and written at the end. So a batch costs a few statements, however many envelopes it has.
-import type { Envelope } from '#shared/messages/envelope.ts';
-import { type ReportOf, report as reportSchema } from '#shared/messages/report.ts';
-import type { Row, Sql, Value } from './database.ts';
-import { insertRows, rowsIn, runIn } from './database.ts';
-import { type Candidate, idKey, keysOf, maybeCut } from './match.ts';
+// What one transaction works on: the rows that its envelopes concern are read first (read.ts), changed in memory by the
+// code that knows the rules, and written at the end. So a batch costs a few statements, however many envelopes it has.
+import type { ReportOf } from '#shared/messages/report.ts';
+import { insertRows, runIn, type Sql, type Value } from './database.ts';
+import { type Candidate, idKey, keysOf } from './match.ts';
 import {
   ATTEMPT,
   type AttemptRow,
@@ -19,7 +17,6 @@ import {
 type Receipt = ReportOf<'receipt'>;
 export type Kept = { row: UnmatchedRow; receipt: Receipt };
 
-const MOST_CUT = 50;
 const partKey = ({ message_id, handover, part }: Pick<AttemptRow, 'message_id' | 'handover' | 'part'>) =>
   `${message_id}/${handover}/${part}`;
 
@@ -71,7 +68,7 @@ export class Sheet {
   /** False when it is there already. */
   addAttempt(attempt: AttemptRow): boolean {
     if (this.#attempts.get(attempt.message_id)?.has(partKey(attempt))) return false;
-    this.#keepAttempt(attempt);
+    this.putAttempt(attempt);
     this.changeAttempt(attempt);
     return true;
   }
@@ -90,7 +87,8 @@ export class Sheet {
     return [...found].map((attempt) => ({ attempt, message: this.#messages.get(attempt.message_id) }));
   }
 
-  #keepAttempt(attempt: AttemptRow): AttemptRow {
+  /** The row that is here already, or this one. */
+  putAttempt(attempt: AttemptRow): AttemptRow {
     const mine = this.#attempts.get(attempt.message_id) ?? new Map<string, AttemptRow>();
     this.#attempts.set(attempt.message_id, mine);
     const known = mine.get(partKey(attempt));
@@ -110,7 +108,7 @@ export class Sheet {
 
   keep(row: UnmatchedRow, receipt: Receipt): void {
     const kept = { row, receipt };
-    this.#remember(kept);
+    this.putKept(kept);
     this.#dirty.kept.add(kept);
   }
 
@@ -132,7 +130,7 @@ export class Sheet {
     if (kept.row.id !== undefined) this.#gone.kept.push(kept.row.id);
   }
 
-  #remember(kept: Kept): void {
+  putKept(kept: Kept): void {
     const key = `${kept.row.provider}\n${kept.row.id_key}`;
     const those = this.#kept.get(key);
     if (those) those.add(kept);
@@ -176,98 +174,39 @@ export class Sheet {
     else this.#inserts.set(head, { tail, rows: [values] });
   }
 
-  // ── from the database and back ──
+  // ── rows as they were read ──
 
-  /** Reads what these envelopes concern, messages with these `ids`, and receipts that were kept and are tried again. */
-  static async read(
-    sql: Sql,
-    envelopes: readonly Envelope[],
-    { ids = [], again = [] }: { ids?: readonly string[]; again?: readonly Kept[] } = {},
-  ): Promise<Sheet> {
-    const sheet = new Sheet();
-    const reports = envelopes.filter((envelope) => envelope.type === 'report');
-    for (const kept of again) sheet.#remember(kept);
-    await sheet.#readOwed(sql, reports);
-    const about = envelopes.map(idOf).filter((id) => id !== undefined);
-    await sheet.#readMessages(sql, about.concat(ids));
-    await sheet.#readAttempts(sql, [...sheet.#messages.keys()]);
-    await sheet.#readKept(sql, reports);
-    const receipts = reports.filter((report) => report.kind === 'receipt');
-    const kept = [...sheet.#kept.values()].flatMap((those) => [...those].map(({ receipt }) => receipt));
-    await sheet.#readCandidates(sql, receipts.concat(kept));
-    for (const { receipt } of again) await sheet.#readCut(sql, receipt);
-    const more = [...sheet.#attempts.keys()].filter((id) => !sheet.#messages.has(id));
-    await sheet.#readMessages(sql, more);
-    await sheet.#readAttempts(sql, more);
-    await sheet.#readOutbox(sql);
-    return sheet;
+  putMessage(row: MessageRow): void {
+    this.#messages.set(row.id, row);
   }
 
-  async #readMessages(sql: Sql, ids: readonly string[]): Promise<void> {
-    for (const row of await rowsIn<MessageRow>(sql, 'select * from message where id in', [...new Set(ids)]))
-      this.#messages.set(row.id, row);
+  messageIds(): string[] {
+    return [...this.#messages.keys()];
   }
 
-  async #readAttempts(sql: Sql, messageIds: readonly string[]): Promise<void> {
-    const known = messageIds.filter((id) => this.#messages.has(id));
-    for (const row of await rowsIn<AttemptRow>(sql, 'select * from attempt where message_id in', known))
-      this.#keepAttempt(row);
+  /** Messages of attempts that are here while they are not. */
+  missingIds(): string[] {
+    return [...this.#attempts.keys()].filter((id) => !this.#messages.has(id));
   }
 
-  async #readOwed(sql: Sql, reports: readonly Envelope[]): Promise<void> {
-    const told = reports.flatMap((report) =>
-      report.type === 'report' && report.kind === 'told' ? [report.callback] : [],
-    );
-    if (told.length === 0) return;
-    const rows = await rowsIn<OutboxRow>(sql, 'select * from outbox where id in', [...new Set(told)]);
-    await this.#readMessages(
-      sql,
-      rows.map((row) => row.message_id),
+  /** An attempt whose id begins as that of a receipt, whose key this is. */
+  putCut(key: string, row: AttemptRow): void {
+    this.#index(`${row.provider}\ncut ${key}`, this.putAttempt(row));
+  }
+
+  allKept(): Kept[] {
+    return [...this.#kept.values()].flatMap((those) => [...those]);
+  }
+
+  putOwed(row: OutboxRow): void {
+    this.#messageOf.set(row.id, row.message_id);
+    this.#outbox.set(
+      row.message_id,
+      [...this.outbox(row.message_id), row].sort((a, b) => a.id - b.id),
     );
   }
 
-  /** Receipts that came before the answer to their submit, or before their message. */
-  async #readKept(sql: Sql, reports: readonly Envelope[]): Promise<void> {
-    const answered = reports.flatMap((report) =>
-      report.type === 'report' && report.kind === 'submitted'
-        ? report.parts.map(({ providerId }) => ({ provider: report.provider, providerId }))
-        : [],
-    );
-    const stubs = [...this.#messages.values()].filter(({ known }) => !known);
-    for (const attempt of stubs.flatMap(({ id }) => this.attempts(id)))
-      if (attempt.provider_id !== null) answered.push({ provider: attempt.provider, providerId: attempt.provider_id });
-    if (answered.length === 0 || (await sql.rows('select 1 as n from unmatched_receipt limit 1')).length === 0) return;
-    const keys = grouped(answered.map(({ provider, providerId }) => ({ provider, key: idKey(providerId) })));
-    for (const [provider, those] of keys) {
-      const text = 'select * from unmatched_receipt where provider = $1 and id_key in';
-      for (const row of await rowsIn<UnmatchedRow & Row>(sql, text, those, provider)) this.#remember(keptOf(row));
-    }
-  }
-
-  async #readCandidates(sql: Sql, receipts: readonly Receipt[]): Promise<void> {
-    const keys = grouped(receipts.map(({ provider, providerId }) => ({ provider, key: idKey(providerId) })));
-    for (const [provider, those] of keys) {
-      const text = 'select * from attempt where provider = $1 and id_key in';
-      for (const row of await rowsIn<AttemptRow>(sql, text, those, provider)) this.#keepAttempt(row);
-    }
-  }
-
-  async #readCut(sql: Sql, { provider, providerId, to }: Receipt): Promise<void> {
-    const key = idKey(providerId);
-    if (!maybeCut(key, to)) return;
-    const text = 'select * from attempt where provider = $1 and id_key > $2 and id_key < $3 order by id_key limit $4';
-    for (const row of await sql.rows<AttemptRow>(text, provider, key, `${key}~`, MOST_CUT))
-      this.#index(`${provider}\ncut ${key}`, this.#keepAttempt(row));
-  }
-
-  async #readOutbox(sql: Sql): Promise<void> {
-    const ids = [...this.#messages.keys()];
-    for (const row of await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', ids)) {
-      this.#messageOf.set(row.id, row.message_id);
-      this.#outbox.set(row.message_id, [...this.outbox(row.message_id), row]);
-    }
-    for (const rows of this.#outbox.values()) rows.sort((a, b) => a.id - b.id);
-  }
+  // ── back to the database ──
 
   async write(sql: Sql): Promise<void> {
     const { messages, attempts, outbox, kept } = this.#dirty;
@@ -288,26 +227,4 @@ export class Sheet {
     await insertRows(sql, 'unmatched_receipt (provider, provider_id, id_key, at, try_at, tries, body)', '', unmatched);
     for (const [head, { tail, rows }] of this.#inserts) await insertRows(sql, head, tail, rows);
   }
-}
-
-export const keptOf = (row: UnmatchedRow): Kept => ({
-  row,
-  receipt: reportSchema.parse(JSON.parse(row.body)) as Receipt,
-});
-
-/** The message that an envelope is about, where it names one. */
-function idOf(envelope: Envelope): string | undefined {
-  if (envelope.type === 'sms') return envelope.id;
-  return envelope.type === 'report' && 'id' in envelope ? (envelope.id as string) : undefined;
-}
-
-/** All keys under which these ids may stand, by provider. */
-function grouped(ids: readonly { provider: string; key: string }[]): Map<string, string[]> {
-  const groups = new Map<string, Set<string>>();
-  for (const { provider, key } of ids) {
-    const keys = groups.get(provider) ?? new Set<string>();
-    groups.set(provider, keys);
-    for (const { key: other } of keysOf(key)) keys.add(other);
-  }
-  return new Map([...groups].map(([provider, keys]) => [provider, [...keys]]));
 }

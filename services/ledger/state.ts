@@ -1,6 +1,7 @@
 // The state of a message by what its providers said: one pure function over all hand-overs and their parts.
 import type { FinalState } from '#shared/messages/report.ts';
-import type { AttemptRow } from './rows.ts';
+import type { AttemptRow, MessageRow } from './rows.ts';
+import type { Sheet } from './sheet.ts';
 
 /** Delivered, failed in some way, or undefined: a receipt that was asked for is still to come. */
 type Handover = FinalState | undefined;
@@ -34,4 +35,16 @@ function stateOf(parts: readonly AttemptRow[]): Handover {
   const bad = states.find((state) => state !== null && state !== 'delivered' && state !== 'buffered');
   if (bad) return bad as FinalState;
   return states.every((state) => state === 'delivered') ? 'delivered' : undefined;
+}
+
+type Why = Pick<MessageRow, 'provider' | 'reason'> & { at: number };
+export type SetState = (sheet: Sheet, message: MessageRow, state: string, final: boolean, why: Why) => void;
+
+/** Gives a message its state; `onFinal` hears of each final one when it is on disk. */
+export function openState({ onFinal }: { onFinal(state: string): void }): SetState {
+  return (sheet, message, state, final, { at, provider, reason }) => {
+    const judge_at = final ? null : message.judge_at;
+    sheet.change(Object.assign(message, { state, state_at: at, final: final ? 1 : 0, provider, reason, judge_at }));
+    if (final) sheet.after.push(() => onFinal(state));
+  };
 }

@@ -3,10 +3,11 @@
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { deliverQueue, NOTIFIER, toQueue } from '#shared/topology.ts';
 import { type Outbox, published } from './outbox.ts';
-import { withoutText } from './record.ts';
-import { Sheet } from './sheet.ts';
+import { readSheet } from './read.ts';
+import { withoutText } from './receipts.ts';
 import type { Writer } from './writer.ts';
 
 /** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
@@ -19,9 +20,9 @@ export type Telling = {
   tell(callbacks: readonly Callback[]): Promise<void>;
   putAside(callback: Callback, untold: string): Promise<void>;
 };
-export type TellingOptions = { config: Config; bus: Bus; writer: Pick<Writer, 'run'>; outbox: Outbox };
+export type TellingOptions = { config: Config; bus: Bus; log: Log; writer: Pick<Writer, 'run'>; outbox: Outbox };
 
-export function openTelling({ config, bus, writer, outbox }: TellingOptions): Telling {
+export function openTelling({ config, bus, log, writer, outbox }: TellingOptions): Telling {
   /** Those of a client that is no more go to the notifier, which says that it cannot deliver them. */
   const isForSession = ({ url, client }: Callback) =>
     url.startsWith(SMPP_SCHEME) && config.listen.smpp !== undefined && Object.hasOwn(config.clients, client);
@@ -40,7 +41,9 @@ export function openTelling({ config, bus, writer, outbox }: TellingOptions): Te
     if (fresh.length === 0) return;
     for (const { callback } of fresh) underWay.add(callback);
     await Promise.all(fresh.map(publish));
-    await writer.run((sql) => published(sql, fresh));
+    await writer
+      .run((sql) => published(sql, fresh))
+      .catch((error) => log.error({ reason: reasonOf(error) }, 'callbacks that are out may go out twice'));
     for (const { callback } of fresh) underWay.delete(callback);
   }
 
@@ -53,7 +56,7 @@ export function openTelling({ config, bus, writer, outbox }: TellingOptions): Te
     const body = { ...callback, tries: callback.tries + 1, values, untold };
     await bus.putAside('callback', { queue: NOTIFIER, reason: 'the client was not told', body });
     const next = await writer.run(async (sql) => {
-      const sheet = await Sheet.read(sql, [], { ids: [callback.id] });
+      const sheet = await readSheet(sql, [], { ids: [callback.id] });
       const callbacks = outbox.dropped(sheet, callback, Date.now());
       await sheet.write(sql);
       return callbacks;

@@ -5,8 +5,8 @@ import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import type { Database, Sql } from './database.ts';
+import { readSheet } from './read.ts';
 import type { Recorder } from './record.ts';
-import { Sheet } from './sheet.ts';
 
 const MOST_IN_TRANSACTION = 500;
 const GATHER_MS = 10;
@@ -22,8 +22,8 @@ export type Writer = {
   run<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** Why nothing can be written now. */
   trouble(): string | undefined;
-  /** Resolves when everything is written, or nothing can be. */
-  drained(): Promise<void>;
+  /** Resolves when everything is written, or nothing can be. What comes later stays unwritten, and without an answer. */
+  close(): Promise<void>;
 };
 
 /** `onCallbacks` hears, after each transaction, of those that may go out now. */
@@ -38,9 +38,10 @@ export function openWriter(
   let timer: NodeJS.Timeout | undefined;
   let trouble: string | undefined;
   let writing: Promise<void> | undefined;
+  let closed = false;
 
   function schedule(ms: number): void {
-    if (writing || timer) return;
+    if (writing || timer || closed) return;
     timer = setTimeout(() => {
       timer = undefined;
       writing = flush().finally(() => {
@@ -68,7 +69,7 @@ export function openWriter(
       const results: unknown[] = [];
       for (const { work } of mine) results.push(await work(sql));
       if (batch.length === 0) return { results, callbacks: [], after: [] };
-      const sheet = await Sheet.read(
+      const sheet = await readSheet(
         sql,
         batch.map(({ envelope }) => envelope),
       );
@@ -127,10 +128,12 @@ export function openWriter(
       });
     },
     trouble: () => trouble,
-    async drained() {
-      while ((waiting.length > 0 || jobs.length > 0 || writing) && !trouble) {
+    async close() {
+      while (writing || ((waiting.length > 0 || jobs.length > 0) && !trouble)) {
         await (writing ?? new Promise((resolve) => setTimeout(resolve, GATHER_MS)));
       }
+      closed = true;
+      clearTimeout(timer);
     },
   };
 }

@@ -17,10 +17,10 @@ import {
   published,
   unpublish,
 } from '../../services/ledger/outbox.ts';
+import { readSheet } from '../../services/ledger/read.ts';
 import { openRecorder, type Recorder } from '../../services/ledger/record.ts';
 import { cancel } from '../../services/ledger/schedule.ts';
 import { openSeal, type Seal } from '../../services/ledger/seal.ts';
-import { Sheet } from '../../services/ledger/sheet.ts';
 import { type Postgres, startPostgres } from '../peers/postgres.ts';
 
 export const HOUR = 3_600_000;
@@ -117,7 +117,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
       const batch = Array.isArray(envelopes) ? envelopes : [envelopes];
       return settle(
         await memory.db.transaction(async (sql) => {
-          const sheet = await Sheet.read(sql, batch);
+          const sheet = await readSheet(sql, batch);
           const callbacks = batch.flatMap((envelope) => memory.recorder.record(sheet, envelope, now));
           await sheet.write(sql);
           return { callbacks, after: sheet.after };
@@ -128,7 +128,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
     due: (now) => due(memory.db.read, now, 10),
     dropped: (callback, now) =>
       memory.db.transaction(async (sql) => {
-        const sheet = await Sheet.read(sql, [], { ids: [callback.id] });
+        const sheet = await readSheet(sql, [], { ids: [callback.id] });
         const callbacks = memory.outbox.dropped(sheet, callback, now);
         await sheet.write(sql);
         return callbacks;
