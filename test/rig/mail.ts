@@ -1,4 +1,5 @@
 // A gateway with a mail door for a test: rig.ts with ingress-smtp, the guide's rule, and one with the number in the recipient.
+import type { Service } from '#shared/service.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ingressSmtp } from '../../services/ingress-smtp/main.ts';
@@ -43,11 +44,12 @@ export type MailRig = Rig & {
   fresh(): Promise<void>;
 };
 
-/** `smtp` are settings of the listener, `more` changes the rest; `smsc` is how the SMSC behaves. */
+/** `smtp` are settings of the listener, `more` changes the rest; `smsc` is how the SMSC behaves, `services` run too. */
 export async function startMailRig(
   smtp: Settings = {},
   more: (settings: Settings & { clients: Settings }) => Settings = (settings) => settings,
   smsc: SmscOptions = {},
+  services: Service[] = [],
 ): Promise<MailRig> {
   const port = await freePort();
   const rig = await startRig({
@@ -59,7 +61,7 @@ export async function startMailRig(
         mail: { rules: RULES },
       }),
     smsc,
-    services: [ledger, router, egressSmpp, ingressHttp, ingressSmtp, notifier],
+    services: [ledger, router, egressSmpp, ingressHttp, ingressSmtp, notifier, ...services],
   });
   const clients: peer.SmtpClient[] = [];
   const keep = (client: peer.SmtpClient) => {

@@ -1,5 +1,5 @@
-// What the pages on ISE and VISULOX tell people to copy is checked: configuration by the configuration's own check, the
-// shipped rule by the guide's mail, settings and files by their names.
+// What the pages tell people to copy is checked: configuration by the configuration's own check, the shipped rule by the
+// guide's mail, settings and files by their names. Their requests are sent in test/flows/docs.test.ts.
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -15,9 +15,10 @@ const filled = (yaml: string) => yaml.replaceAll(/\$\{\w+\}/g, 'word');
 const example = read('deploy/config/ise-by-mail.yaml');
 const ISE = 'deploy/docs/ise-by-mail.md';
 const VISULOX = 'deploy/docs/visulox.md';
+const LINOTP = 'deploy/docs/linotp.md';
 
 describe(ISE, () => {
-  const [shown, second, tls] = yamlIn(ISE) as [string, string, string];
+  const [shown, second, tls, news] = yamlIn(ISE) as [string, string, string, string];
 
   test('shows the shipped example as it is', () => expect(shown).toBe(example));
 
@@ -41,6 +42,19 @@ describe(ISE, () => {
   test('and a door with TLS and login', () => {
     expect(configOf(tls).listen.smtp).toMatchObject({ requireTls: true, auth: 'tls' });
   });
+
+  test('and news by mail', () => {
+    const { callbacks, clients } = configOf(filled(news));
+    expect([callbacks.mail?.security, clients.ise?.mail?.status]).toEqual(['starttls', 'failures']);
+  });
+});
+
+test(`${LINOTP} shows routes that tell realms apart`, () => {
+  const [config, routes] = yamlIn(LINOTP) as [string, string];
+  const providers =
+    'providers: { sms4: { bearer: smpp, host: a, systemId: b }, backup: { bearer: smpp, host: a, systemId: b } }';
+  const [first] = configOf(`${filled(config)}\n${routes}\n${providers}`).routes;
+  expect(first).toMatchObject({ when: { realm: 'sales' }, to: ['sms4', 'backup'] });
 });
 
 test(`${VISULOX} shows a client that the configuration takes`, () => {
