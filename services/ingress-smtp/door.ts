@@ -11,9 +11,10 @@ import type { SmtpListener } from '#shared/config/smtp.ts';
 import { refuse } from '#shared/doors/accept.ts';
 import { type Credentials, openCredentials, type Verified } from '#shared/doors/credentials.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { receive } from './octets.ts';
+import { recipientRefusal } from './recipients.ts';
 import { Refused } from './refused.ts';
 import { allowsSender, openRights, type Rights } from './rights.ts';
-import { recipientFault } from './rules.ts';
 import { Sessions } from './sessions.ts';
 import type { Arrived } from './take.ts';
 
@@ -173,13 +174,12 @@ export class MailDoor {
   #mailFrom(session: SMTPServerSession, from: string): void {
     const { listener, isOpen } = this.#options;
     if (listener.requireTls && !session.secure) throw new Refused(530, '5.7.0', 'STARTTLS first', 'tls');
-    const rules = this.#rulesFor(session);
-    if (rules.length === 0) {
+    if (this.#rulesFor(session).length === 0) {
       throw session.user
         ? new Refused(550, '5.7.1', 'no mail rule is for this client', 'rule')
         : new Refused(530, '5.7.0', 'authentication required', 'authorization');
     }
-    if (this.#forSender(rules, from).length === 0) {
+    if (this.#rulesFor(session, from).length === 0) {
       throw new Refused(550, '5.7.1', 'this sender is not among the mail.senders of the client', 'sender');
     }
     if (!isOpen()) throw new Refused(451, '4.3.0', 'the gateway cannot take mail now, try again', 'broker');
@@ -188,20 +188,11 @@ export class MailDoor {
   #recipient(session: SMTPServerSession, address: string): void {
     const countryOf = (client: string) => this.#options.config.clients[client]?.country;
     const { mailFrom, rcptTo } = session.envelope;
-    const rules = this.#forSender(this.#rulesFor(session), mailFrom ? mailFrom.address : '');
-    const faults = rules.map((rule) => recipientFault(rule, address, countryOf));
-    const fitting = rules.filter((_rule, i) => !faults[i]);
-    if (fitting.length === 0) {
-      const { kind, reason } = faults.find((fault) => fault?.kind === 'number') ?? faults[0]!;
-      throw new Refused(550, '5.1.1', reason, kind);
-    }
-    const others = rcptTo.map((recipient) => recipient.address);
-    if (!fitting.some((rule) => others.every((other) => !recipientFault(rule, other, countryOf)))) {
-      throw new Refused(452, '4.5.3', 'another rule is for this recipient: send it in a mail of its own', 'recipient');
-    }
+    const rules = this.#rulesFor(session, mailFrom ? mailFrom.address : '');
+    const refused = recipientRefusal(rules, [...rcptTo.map((earlier) => earlier.address), address], countryOf);
+    if (refused) throw refused;
   }
 
-  /** Holds at most the allowed size, whatever comes. */
   async #data(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<string> {
     const { remoteAddress: address } = session;
     // smtp-server empties the envelope as soon as it has our answer.
@@ -212,8 +203,8 @@ export class MailDoor {
       notify: rcptTo.flatMap((recipient) => recipient.dsn?.notify ?? []),
       ...(dsn?.envid ? { envid: dsn.envid } : {}),
     };
-    const rules = this.#forSender(this.#rulesFor(session), envelope.from);
-    const octets = await this.#receive(stream);
+    const rules = this.#rulesFor(session, envelope.from);
+    const octets = await receive(stream, this.#options.listener.maxSize);
     this.#sessions.setTaking(session.id, true);
     try {
       return await this.#options.take({ octets, envelope, address, rules });
@@ -222,25 +213,10 @@ export class MailDoor {
     }
   }
 
-  async #receive(stream: SMTPServerDataStream): Promise<Buffer> {
-    let chunks: Buffer[] = [];
-    try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        if (stream.sizeExceeded) chunks = [];
-        else chunks.push(chunk);
-      }
-    } catch {
-      throw new Refused(451, '4.4.2', 'the connection was lost before the end of the mail', 'connection');
-    }
-    if (!stream.sizeExceeded) return Buffer.concat(chunks);
-    throw new Refused(552, '5.3.4', `a mail has at most ${this.#options.listener.maxSize} octets here`, 'size');
-  }
-
-  #rulesFor({ remoteAddress, user }: SMTPServerSession): MailRule[] {
-    return this.#rights.rulesOf(remoteAddress, (user as Verified | undefined)?.name);
-  }
-
-  #forSender(rules: readonly MailRule[], from: string): MailRule[] {
+  /** The rules that are open to this session, and to this envelope sender where one is given. */
+  #rulesFor({ remoteAddress, user }: SMTPServerSession, from?: string): MailRule[] {
+    const rules = this.#rights.rulesOf(remoteAddress, (user as Verified | undefined)?.name);
+    if (from === undefined) return rules;
     return rules.filter(({ client }) => allowsSender(this.#options.config.clients[client]!, from));
   }
 

@@ -27,24 +27,6 @@ export type Verdict = { rule: MailRule; fields: Fields } & (
 /** The client's country, for numbers without a country code. */
 export type CountryOf = (client: string) => string | undefined;
 
-/**
- * Why a rule would not take a mail to this recipient, as far as the envelope tells: its `to` does not match (`recipient`),
- * or what it finds there is not a number (`number`).
- */
-export function recipientFault(
-  rule: MailRule,
-  recipient: string,
-  countryOf: CountryOf,
-): { kind: 'recipient' | 'number'; reason: string } | undefined {
-  const { to } = rule.when;
-  const fields = to ? match(to, recipient) : {};
-  if (!fields) return { kind: 'recipient', reason: 'no mail rule is for this recipient' };
-  const wanted = fieldsOf(rule.number);
-  if (wanted.length === 0 || !wanted.every((field) => Object.hasOwn(fields, field))) return undefined;
-  const numbers = numbersOf(rule, fields, countryOf);
-  return numbers.ok ? undefined : { kind: 'number', reason: numbers.reason };
-}
-
 /** What one rule makes of a mail. `reason` never repeats what stands in the mail. */
 export function judge(rule: MailRule, envelope: Envelope, content: Content, countryOf: CountryOf): Verdict {
   const fields: Fields = {};
@@ -115,13 +97,13 @@ function addTo(parts: Part[], rule: MailRule, fields: Fields, countryOf: Country
 }
 
 /** The named groups of the first match, '' for a group that took no part; undefined without a match. */
-function match(pattern: RE2JS, value: string): Fields | undefined {
+export function match(pattern: RE2JS, value: string): Fields | undefined {
   const matcher = pattern.matcher(value);
   if (!matcher.find()) return undefined;
   return Object.fromEntries(Object.keys(pattern.namedGroups()).map((name) => [name, matcher.group(name) ?? '']));
 }
 
-function numbersOf(rule: MailRule, fields: Fields, countryOf: CountryOf) {
+export function numbersOf(rule: MailRule, fields: Fields, countryOf: CountryOf) {
   const country = countryOf(rule.client);
   // A blank before the number is the mail's layout here, not a plus as in a query string.
   return parseRecipients(fill(rule.number, fields).trim(), country ? { defaultCountry: country } : {});
