@@ -1,5 +1,5 @@
-// A mail's octets as they come, and what must not stand among them. RFC 5321, 2.3.8: CR and LF only together; a server that takes them alone
-// can be made to see two mails where another sees one (SMTP smuggling).
+// A mail's octets as they come, and what must not stand among them. RFC 5321, 2.3.8: CR and LF only together; a server that
+// takes them alone can be made to see two mails where another sees one (SMTP smuggling).
 import type { SMTPServerDataStream } from 'smtp-server';
 import { Refused } from './refused.ts';
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parse } from 'yaml';
 import { ingressSmpp } from '../../services/ingress-smpp/main.ts';
 import { Esme } from '../peers/esme.ts';
-import { linotpCalls, privacyideaCalls } from '../peers/otp-servers.ts';
+import { linotpCalls, linotpPosts, privacyideaCalls } from '../peers/otp-servers.ts';
 import { linotpSends, privacyideaSends } from '../peers/smtplib.ts';
 import { type MailRig, startMailRig } from '../rig/mail.ts';
 import { freePort } from '../rig/port.ts';
@@ -118,8 +118,15 @@ describe('linotp.md', () => {
     ]);
   });
 
+  test('REST', async () => {
+    const rest = definitions()[2];
+    expect(await linotpPosts(rest, { phone: '+491701234505', otp: 'Grüße "123456"' })).toBe(true);
+    expect(await linotpPosts({ ...rest, PASSWORD: 'x' }, { phone: '+491701234506', otp: '1' })).toBe(false);
+    expect(await arrived()).toMatchObject([['ACME', '491701234505', expect.stringMatching(/"123456"$/)]]);
+  });
+
   test('mail: in the recipient, as subject, and for a realm', async () => {
-    const [, , recipient, subject] = definitions().map((one) => ({ ...one, mailserver_port: rig.port }));
+    const [, , , recipient, subject] = definitions().map((one) => ({ ...one, mailserver_port: rig.port }));
     const sent = { sent: true };
     expect(await linotpSends(recipient, { phone: '+491701234511', otp: '123456' })).toEqual(sent);
     expect(await linotpSends(subject, { phone: '+491701234512', otp: '123456' })).toEqual(sent);

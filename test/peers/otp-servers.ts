@@ -25,6 +25,36 @@ export async function linotpCalls(definition: LinotpHttp, { phone, otp }: Messag
   return RETURN_SUCCESS === undefined || body.startsWith(RETURN_SUCCESS);
 }
 
+export type LinotpRest = {
+  URL: string;
+  PAYLOAD: Record<string, string>;
+  SMS_PHONENUMBER_KEY: string;
+  SMS_TEXT_KEY: string;
+  USERNAME: string;
+  PASSWORD: string;
+};
+
+/** LinOTP's RestSMSProvider: tags in the payload's texts, JSON in ASCII, and the status alone decides. */
+export async function linotpPosts(definition: LinotpRest, { phone, otp }: Message): Promise<boolean> {
+  const { URL: url, PAYLOAD, SMS_PHONENUMBER_KEY, SMS_TEXT_KEY, USERNAME, PASSWORD } = definition;
+  const payload = {
+    ...PAYLOAD,
+    [SMS_PHONENUMBER_KEY]: PAYLOAD[SMS_PHONENUMBER_KEY]!.replaceAll('<phone>', phone),
+    [SMS_TEXT_KEY]: PAYLOAD[SMS_TEXT_KEY]!.replaceAll('<message>', otp),
+  };
+  const ascii = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const answer = await fetch(url, {
+    method: 'POST',
+    body: JSON.stringify(payload).replaceAll(/[^\0-\x7f]/g, ascii),
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      authorization: `Basic ${btoa(`${USERNAME}:${PASSWORD}`)}`,
+    },
+  });
+  return answer.status < 400;
+}
+
 /** Parameters of privacyIDEA's gateway; every other name is an option, which is a parameter of the request. */
 const OWN = new Set(['URL', 'HTTP_METHOD', 'USERNAME', 'PASSWORD', 'RETURN_SUCCESS']);
 
