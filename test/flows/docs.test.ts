@@ -34,7 +34,7 @@ const filled = (text: string) =>
     .replaceAll('hermod.example.com:13013', rig.httpUrl.slice('http://'.length))
     .replaceAll('hermod.example.com:2525', `127.0.0.1:${rig.port}`)
     .replaceAll('hermod.example.com', '127.0.0.1')
-    .replaceAll(/\bPASSWORD\b(?=["&:\s]|$)/g, PASSWORD);
+    .replaceAll(/\bPASSWORD\b(?!":)(?=["&:\\\s]|$)/g, PASSWORD);
 
 beforeAll(async () => {
   smpp = await freePort();
