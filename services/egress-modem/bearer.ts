@@ -25,8 +25,6 @@ import { watch } from './watch.ts';
 
 const RESET = 'AT+CFUN=1,1';
 const RESET_MS = 200;
-/** Asking a device on this machine costs nothing, and a stick that was plugged in again is wanted soon. */
-const REOPEN_WITHIN_MS = 10_000;
 
 export function modemBearer(name: string, provider: ProviderOf<'modem'>, context: Context): Bearer<Outgoing> {
   if (provider.gnokii) return gnokiiBearer(name, provider, context);
@@ -111,7 +109,7 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
     }
   }
 
-  return { prepare, begun: ({ taken }) => taken.length > 0, open, reopenWithin: REOPEN_WITHIN_MS };
+  return { prepare, begun: ({ taken }) => taken.length > 0, open };
 }
 
 /** A modem that does not answer may still listen: told to start anew, it is back under this or another name in seconds. */

@@ -25,6 +25,4 @@ export type Bearer<P> = {
    * A bearer without a connection of its own checks that the provider answers at all.
    */
   open(ended: (reason: string) => void): Promise<Link<P>>;
-  /** Milliseconds to which the pause between two tries of `open` grows; 30 s unless set. */
-  reopenWithin?: number;
 };

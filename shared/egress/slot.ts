@@ -15,6 +15,8 @@ const TAKE_OVER_MS = 2_000;
 const BACK_OFF_MS = { first: 200, most: 10_000 };
 /** A bind that held so long was a good one: the next try comes soon again. */
 const GOOD_AFTER_MS = 1_000;
+/** A bind that fails again and again for the same reason is a line in the log this often. */
+const SAY_AGAIN_MS = 60_000;
 
 /** A bound slot. `usable` is false while its claim is not sure. */
 export type Bind<P> = { link: Link<P>; pace: Pace; usable: boolean };
@@ -112,8 +114,8 @@ export function runSlot<P>(
 
   async function run(): Promise<void> {
     let heldByOther = false;
-    const most = bearer.reopenWithin ?? BACK_OFF_MS.most;
     let delay = BACK_OFF_MS.first;
+    let said = { reason: '', at: 0 };
     while (!stopping) {
       if (!claim && !(await takeAny())) {
         heldByOther = true;
@@ -127,14 +129,19 @@ export function runSlot<P>(
       try {
         const { reason, ms } = await session();
         heldFor = ms;
+        said.reason = '';
         if (!stopping) log.warn({ provider: name, slot: n, reason }, 'session ended');
       } catch (error) {
-        events.failed(reasonOf(error));
-        log.warn({ provider: name, slot: n, reason: reasonOf(error) }, 'cannot bind');
+        const reason = reasonOf(error);
+        events.failed(reason);
+        if (reason !== said.reason || performance.now() - said.at > SAY_AGAIN_MS) {
+          log.warn({ provider: name, slot: n, reason }, 'cannot bind');
+          said = { reason, at: performance.now() };
+        }
       }
       if (heldFor > GOOD_AFTER_MS) delay = BACK_OFF_MS.first;
       if (!stopping) await pause(delay * (0.5 + Math.random()));
-      delay = Math.min(delay * 2, most);
+      delay = Math.min(delay * 2, BACK_OFF_MS.most);
     }
   }
 
