@@ -1,4 +1,5 @@
-// The SMPP bearer: a bind is one session, or a transmitter with a receiver beside it; receipts on either become reports.
+// The SMPP bearer: a bind is one session, or a transmitter with a receiver beside it; receipts and incoming messages on either
+// become reports, answered only after the broker confirmed them, so that what we lose is what the SMSC still has.
 import type { PDU } from 'smpp';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer, Link } from '#shared/egress/bearer.ts';
@@ -10,6 +11,7 @@ import { logAccess } from '#shared/telemetry/access.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { toReport } from '#shared/topology.ts';
+import { incomingOf } from './incoming.ts';
 import { submitPdus } from './pdus.ts';
 import { receiptOf } from './receipts.ts';
 import { type BindCommand, type Endpoint, type Line, openSession, type SmppSession } from './session.ts';
@@ -21,15 +23,19 @@ type Deliver = (pdu: PDU, respond: (status: number) => void) => void;
 export function smppBearer(name: string, provider: ProviderOf<'smpp'>, { bus, dir, log }: Context): Bearer<Part[]> {
   const line = { provider, pems: readPems(`providers.${name}.tls`, provider.tls ?? {}, dir) };
   const deliver: Deliver = (pdu, respond) => {
-    const report = receiptOf(pdu, name, Date.now());
+    const report = receiptOf(pdu, name, Date.now()) ?? incomingOf(pdu, name, Date.now());
     if (!report) {
-      log.warn({ provider: name }, 'a deliver_sm that is no receipt was refused: incoming messages have no route yet');
+      log.warn({ provider: name }, 'a deliver_sm that is neither a receipt nor a message was refused');
       respond(STATUS.RX_P_APPN!);
       return;
     }
-    metrics.receipts.inc({ provider: name, state: report.state });
-    logAccess({ event: 'receipt', provider: name, state: report.state, to: maskNumber(report.to ?? '') });
-    void bus.publish(toReport('receipt'), [report]).then(() => respond(STATUS.ROK!));
+    if (report.kind === 'receipt') metrics.receipts.inc({ provider: name, state: report.state });
+    const seen =
+      report.kind === 'receipt'
+        ? { state: report.state, to: maskNumber(report.to ?? '') }
+        : { from: maskNumber(report.from) };
+    logAccess({ event: report.kind, provider: name, ...seen });
+    void bus.publish(toReport(report.kind), [report]).then(() => respond(STATUS.ROK!));
   };
   return {
     prepare: (message) => submitPdus(message, provider),

@@ -1,5 +1,4 @@
-// deliver_sm from a provider: a delivery receipt becomes a report, answered only after the broker confirmed it, so that
-// a receipt that we lose is one that the SMSC still has.
+// deliver_sm from a provider that is a delivery receipt or an intermediate notification.
 import type { PDU } from 'smpp';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';

@@ -1,8 +1,9 @@
 // Parts of a long message that the client made itself: by a user data header (3GPP TS 23.040, 9.2.3.24) or by SAR
 // parameters (SMPP 3.4, 5.3.2.22 to 24), which become such a header.
 import type { PDU } from 'smpp';
+import type { Alphabet } from '#shared/smpp/coding.ts';
 import { concatUdh } from '#shared/sms/segments.ts';
-import type { Alphabet } from './coding.ts';
+import { readUdh } from '#shared/sms/udh.ts';
 
 export type Part = {
   /** The header, its length octet first. */
@@ -13,26 +14,14 @@ export type Part = {
   total: number;
 };
 
-const CONCAT_8_BIT = 0x00;
-const CONCAT_16_BIT = 0x08;
 /** User data of one short message on the air. */
 const MOST_OCTETS = 140;
 const MOST_SEPTETS = 160;
 
 /** User data that begins with a header; undefined when that is not well-formed. */
 export function partByUdh(userData: Buffer): Part | undefined {
-  const end = (userData[0] ?? Number.POSITIVE_INFINITY) + 1;
-  if (end < 3 || end > userData.length) return undefined;
-  let total = 1;
-  for (let at = 1; at < end; ) {
-    const [element, length = end] = userData.subarray(at, end);
-    const next = at + 2 + length;
-    if (next > end) return undefined;
-    if (element === CONCAT_8_BIT && length === 3) total = userData[at + 3]!;
-    else if (element === CONCAT_16_BIT && length === 4) total = userData[at + 4]!;
-    at = next;
-  }
-  return { udh: userData.subarray(0, end), rest: userData.subarray(end), total };
+  const read = readUdh(userData);
+  return read && { udh: read.udh, rest: read.rest, total: read.concat?.total ?? 1 };
 }
 
 /**

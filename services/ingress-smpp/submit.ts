@@ -3,9 +3,9 @@
 import type { PDU } from 'smpp';
 import type { Client } from '#shared/config/schema.ts';
 import type { Request } from '#shared/doors/accept.ts';
+import { type Alphabet, codingOf, textOf } from '#shared/smpp/coding.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import { parseRecipients, type Recipient } from '#shared/sms/number.ts';
-import { type Alphabet, codingOf, textOf } from './coding.ts';
 import { fits, type Part, partBySar, partByUdh } from './partial.ts';
 import { parseTime } from './times.ts';
 

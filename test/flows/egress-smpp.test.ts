@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openBus } from '#shared/bus/bus.ts';
 import { openLog } from '#shared/telemetry/log.ts';
@@ -288,4 +289,15 @@ test('a rate is kept', async () => {
   const seconds = (taken().at(-1)!.at - taken()[0]!.at) / 1_000;
   expect(60 / seconds).toBeLessThan(60);
   expect(performance.now() - startedAt).toBeLessThan(4_000);
+});
+
+test('a message from a handset is in the ledger before the SMSC has its answer', async () => {
+  await start();
+  rig.smsc.deliver({ from: '+447700900123', to: '12345', text: 'STOP, bitte: ä€' });
+  await until('it was answered', () => rig.smsc.counters().deliveries.acknowledged === 1);
+  const database = new DatabaseSync(join(rig.dir, 'ledger.sqlite'), { readOnly: true });
+  const row = await until('it is in the ledger', () => database.prepare('select * from incoming').get());
+  database.close();
+  expect(row).toMatchObject({ provider: 'sandbox', sender: '447700900123', number: '12345' });
+  expect(JSON.stringify(row)).not.toContain('STOP');
 });

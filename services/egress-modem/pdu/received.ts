@@ -2,6 +2,7 @@
 // nothing in it is believed, and what cannot be read is a RangeError.
 import { decodeGsm7 } from '#shared/sms/gsm7.ts';
 import type { ReceiptState } from '#shared/sms/receipt.ts';
+import { type Concat, readUdh } from '#shared/sms/udh.ts';
 import { type Alphabet, alphabetOf, Octets, readAddress, readTime } from './fields.ts';
 import { fillBits, septetsOf, unpackSeptets } from './septets.ts';
 
@@ -9,9 +10,6 @@ const MESSAGE_TYPE = 0x03;
 const DELIVER = 0x00;
 const STATUS_REPORT = 0x02;
 const HEADER = 0x40;
-/** Information elements of a long message: reference in one octet, or in two (9.2.3.24.1 and 9.2.3.24.8). */
-const CONCAT_8 = 0x00;
-const CONCAT_16 = 0x08;
 const MOST_OCTETS = 140;
 
 export type Deliver = {
@@ -20,7 +18,7 @@ export type Deliver = {
   /** For `binary` one character for each octet. */
   text: string;
   encoding: Alphabet;
-  concat?: { reference: number; total: number; part: number };
+  concat?: Concat;
   /** The service centre's time, epoch ms. */
   at: number | undefined;
 };
@@ -72,7 +70,7 @@ function readDeliver(flags: number, octets: Octets): Deliver {
   if (data.length > MOST_OCTETS) throw new RangeError(`user data of ${data.length} octets`);
   const headerLength = flags & HEADER ? (data[0] ?? 0) + 1 : 0;
   if (headerLength > data.length) throw new RangeError('the PDU ends too early');
-  const concat = headerLength > 0 ? concatOf(data.subarray(1, headerLength)) : undefined;
+  const concat = headerLength > 0 ? readUdh(Buffer.from(data))?.concat : undefined;
   const text = textOf(data, { encoding, length, headerLength });
   return { kind: 'deliver', from, text, encoding, ...(concat ? { concat } : {}), at };
 }
@@ -93,20 +91,6 @@ function textOf(data: Uint8Array, { encoding, length, headerLength }: Form): str
     .toString('utf16le')
     .toWellFormed();
 }
-
-function concatOf(header: Uint8Array): Deliver['concat'] {
-  for (let i = 0; i + 1 < header.length; i += 2 + header[i + 1]!) {
-    const value = header.subarray(i + 2, i + 2 + header[i + 1]!);
-    if (header[i] === CONCAT_8 && value.length === 3) return concat(value[0]!, value[1]!, value[2]!);
-    if (header[i] === CONCAT_16 && value.length === 4)
-      return concat((value[0]! << 8) | value[1]!, value[2]!, value[3]!);
-  }
-  return undefined;
-}
-
-/** A part that is not one of its total is no part (9.2.3.24.1). */
-const concat = (reference: number, total: number, part: number) =>
-  part >= 1 && part <= total ? { reference, total, part } : undefined;
 
 /** TP-ST (9.2.3.15) in our states and in the words of SMPP's receipts. */
 export function statusOf(status: number): { state: ReceiptState; stat: string } {
