@@ -13,3 +13,5 @@ parentPort?.on('message', async (octets: Uint8Array) => {
   }
   parentPort?.postMessage(answer);
 });
+
+parentPort?.postMessage('ready' satisfies Answer);

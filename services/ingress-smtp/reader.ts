@@ -3,7 +3,9 @@
 import { Worker } from 'node:worker_threads';
 import { type Mail, Unreadable } from './mail.ts';
 
-const READ_WITHIN_MS = 3_000;
+/** From when the thread is ready, so that a start on a busy machine is not held against a mail. */
+const READ_WITHIN_MS = 5_000;
+const READY_WITHIN_MS = 30_000;
 const MEMORY = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
 
 export type Reader = {
@@ -12,16 +14,18 @@ export type Reader = {
   close(): Promise<void>;
 };
 
-/** What the thread answers. */
-export type Answer = { mail: Mail } | { unreadable: string };
+/** What the thread says: first, once, that it is ready, then an answer for each mail. */
+export type Answer = 'ready' | { mail: Mail } | { unreadable: string };
 
 export function openReader(): Reader {
+  const ready = new WeakSet<Worker>();
   let worker: Worker | undefined = start();
   let turn: Promise<unknown> = Promise.resolve();
 
   function start(): Worker {
     const fresh = new Worker(new URL('./reader-thread.ts', import.meta.url), { resourceLimits: MEMORY, execArgv: [] });
     fresh.unref();
+    fresh.once('message', () => ready.add(fresh));
     fresh.on('error', () => {});
     fresh.on('exit', () => {
       if (worker === fresh) worker = undefined;
@@ -39,10 +43,16 @@ export function openReader(): Reader {
         void mine.terminate();
         reject(new Unreadable(why));
       };
-      const timer = setTimeout(() => broken(`reading it takes over ${READ_WITHIN_MS / 1_000} s`), READ_WITHIN_MS);
+      const within = (ms: number) => setTimeout(() => broken(`reading it takes over ${ms / 1_000} s`), ms);
+      let timer = within(ready.has(mine) ? READ_WITHIN_MS : READY_WITHIN_MS);
       const onError = () => broken('it breaks the reader');
       const onExit = () => broken('it ends the reader');
       const onMessage = (answer: Answer) => {
+        if (answer === 'ready') {
+          clearTimeout(timer);
+          timer = within(READ_WITHIN_MS);
+          return;
+        }
         finish();
         if ('mail' in answer) resolve(answer.mail);
         else reject(new Unreadable(answer.unreadable));
