@@ -11,7 +11,14 @@ import { registry } from './telemetry/metrics.ts';
 import { flushTraces, openTraces } from './telemetry/spans.ts';
 import { topologyOf } from './topology.ts';
 
-export type Context = { config: Config /** Folder of the configuration file. */; dir: string; bus: Bus; log: Log };
+export type Context = {
+  config: Config;
+  /** The configuration file, and its folder. */
+  file: string;
+  dir: string;
+  bus: Bus;
+  log: Log;
+};
 export type Running = {
   /** Why it cannot do its work right now, or undefined. The broker's absence is added by the host. */
   notReady?(): string | undefined;
@@ -28,7 +35,7 @@ export async function hostServices(
   services: readonly Service[],
   { loaded, amqpUrl, adminPort }: HostOptions,
 ): Promise<Host> {
-  const { config, dir } = loaded;
+  const { config, file, dir } = loaded;
   const started: { name: string; running: Running; bus: Bus }[] = [];
   const admin = fastify({ logger: false, bodyLimit: 1_024 });
   const notReady = () => {
@@ -60,7 +67,7 @@ export async function hostServices(
       const log = openLog(service.name);
       const bus = await openBus(amqpUrl, service.name, log);
       try {
-        started.push({ name: service.name, running: await service.start({ config, dir, bus, log }), bus });
+        started.push({ name: service.name, running: await service.start({ config, file, dir, bus, log }), bus });
       } catch (error) {
         await bus.close();
         throw error;

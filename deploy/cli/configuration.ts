@@ -4,11 +4,12 @@ import type { Command } from 'commander';
 import { parseDocument } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { brokerName } from '#shared/bus/line.ts';
-import { ConfigError, loadConfig } from '#shared/config/load.ts';
+import { ConfigError, type Loaded, loadConfig } from '#shared/config/load.ts';
 import { ranksOf } from '#shared/config/routes.ts';
 import { type Config, jsonSchema, type Route } from '#shared/config/schema.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { newKey, newWebhookSecret } from '#shared/doors/keys.ts';
+import { pemsFault } from '#shared/doors/pems.ts';
 import { topologyOf } from '#shared/topology.ts';
 import { Fault, usageFault } from './fault.ts';
 import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
@@ -57,7 +58,10 @@ function check(given: string | undefined, options: Options & { schema?: boolean 
 function checkFile(file: string, { json }: Options): void {
   let config: Config;
   try {
-    ({ config } = loadConfig(file));
+    const loaded = loadConfig(file);
+    config = loaded.config;
+    const fault = certificateFault(loaded);
+    if (fault) throw new ConfigError(`${file}: ${fault}`);
   } catch (error) {
     if (json && error instanceof ConfigError) sayJson({ file, ok: false, faults: error.message.split('\n') });
     throw error;
@@ -75,6 +79,16 @@ function checkFile(file: string, { json }: Options): void {
     say(`${file}: ${paint('green', 'fine')}: ${parts.join(', ')}`);
     for (const warning of warnings) warn(`${file}: warning: ${warning}`);
   }
+}
+
+/** The first listener whose certificate or key clients could not use. */
+function certificateFault({ config: { listen }, dir }: Loaded): string | undefined {
+  for (const [name, listener] of Object.entries(listen)) {
+    const tls = listener && 'tls' in listener ? listener.tls : undefined;
+    const fault = tls && pemsFault(name, tls, dir);
+    if (fault) return fault;
+  }
+  return undefined;
 }
 
 /** What is allowed, but hardly meant. */
@@ -105,6 +119,11 @@ function warningsOf(config: Config, file: string): string[] {
     ...each(account, (names) => `providers ${names}: password in plain text: write \${NAME} or \${file:…} instead`),
     ...stranded.map(
       (name) => `client ${name} (lane ${clients[name]!.lane}): no route can match, its messages are rejected`,
+    ),
+    ...Object.entries(clients).flatMap(([name, { forcedSmsc }]) =>
+      forcedSmsc && !Object.hasOwn(providers, forcedSmsc)
+        ? [`client ${name}: its forcedSmsc ${forcedSmsc} is no provider: every request is refused`]
+        : [],
     ),
     ...unused.map((name) => `provider ${name}: no route leads to it`),
     ...shadowedRoutes(ways).map(({ route, by }) => {

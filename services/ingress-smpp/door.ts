@@ -7,6 +7,7 @@ import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { refuse } from '#shared/doors/accept.ts';
 import { openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import type { Pems } from '#shared/doors/pems.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
@@ -25,7 +26,7 @@ export type DoorOptions = {
   config: Pick<Config, 'clients' | 'callbacks'>;
   listener: NonNullable<Config['listen']['smpp']>;
   /** PEM. */
-  pems: { cert: string; key: string } | undefined;
+  pems: Pems | undefined;
   bus: Bus;
   log: Log;
 };
@@ -48,11 +49,11 @@ export class SmppDoor {
     this.#credentials = openCredentials(config.clients);
     this.#requests = openRequests(bus, log);
     const accept = (socket: Socket) => this.#accept(socket);
-    // A client may close its half of the line and still read its answers.
-    const half = { allowHalfOpen: true };
+    // A client may close its half of the line and still read its answers. TLS has no such half, and a handshake that the
+    // client left would keep its connection.
     this.#server = pems
-      ? tls.createServer({ ...half, ...pems, minVersion: 'TLSv1.2', handshakeTimeout: HANDSHAKE_MS }, accept)
-      : net.createServer(half, accept);
+      ? tls.createServer({ ...pems, handshakeTimeout: HANDSHAKE_MS }, accept)
+      : net.createServer({ allowHalfOpen: true }, accept);
     this.#server.maxConnections = listener.maxConnections;
     this.#server.on('drop', (dropped) => refuse('smpp', 'connections', dropped?.remoteAddress ?? ''));
   }
@@ -69,6 +70,11 @@ export class SmppDoor {
         resolve((this.#server.address() as { port: number }).port);
       });
     });
+  }
+
+  /** For connections from now on. */
+  renew(pems: Pems): void {
+    if (this.#server instanceof tls.Server) this.#server.setSecureContext(pems);
   }
 
   /** Takes no more, answers what is under way, unbinds. */

@@ -10,6 +10,7 @@ import type { Config, MailRule } from '#shared/config/schema.ts';
 import type { SmtpListener } from '#shared/config/smtp.ts';
 import { refuse } from '#shared/doors/accept.ts';
 import { type Credentials, openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import type { Pems } from '#shared/doors/pems.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { receive } from './octets.ts';
 import { recipientRefusal } from './recipients.ts';
@@ -37,7 +38,7 @@ export type Listener = Omit<SmtpListener, 'tls'> & {
 export type DoorOptions = {
   config: Pick<Config, 'clients' | 'mail' | 'callbacks'>;
   listener: Listener;
-  tls: { cert: string; key: string } | undefined;
+  tls: Pems | undefined;
   log: Log;
   /** Whether a message could be taken now. */
   isOpen: () => boolean;
@@ -108,6 +109,11 @@ export class MailDoor {
       this.#server.server.once('error', reject);
       this.#server.listen(port, host, () => resolve((this.#server.server.address() as { port: number }).port));
     });
+  }
+
+  /** For connections from now on. */
+  renew(pems: Pems): void {
+    this.#server.updateSecureContext(pems);
   }
 
   /** Takes no more, answers the mails that are being taken, closes the rest with 421. */

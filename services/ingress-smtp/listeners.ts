@@ -1,6 +1,6 @@
 // The listeners of the mail door, from the configuration.
 import type { Config } from '#shared/config/schema.ts';
-import type { Pems } from '#shared/doors/pems.ts';
+import type { ListenerTls } from '#shared/config/tls.ts';
 import type { Listener } from './door.ts';
 
 export type Listening = {
@@ -8,7 +8,7 @@ export type Listening = {
   name: 'smtp' | 'smtps';
   listener: Listener;
   /** The files of its certificate and key. */
-  files: Pems | undefined;
+  files: ListenerTls | undefined;
 };
 
 export function listenersOf({ smtp, smtps }: Config['listen']): Listening[] {

@@ -1,6 +1,7 @@
 // ingress-smtp. The mail door: rules of the configuration turn a mail into messages. Writes accepted messages to the
 // exchange `submit`; answers 250 only after the broker's confirm of all messages of the mail. Relays for nobody.
-import { readPems } from '#shared/doors/pems.ts';
+import { serveLists } from '#shared/doors/lists.ts';
+import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { MailDoor } from './door.ts';
@@ -11,7 +12,7 @@ import { take } from './take.ts';
 
 export const ingressSmtp: Service = {
   name: 'ingress-smtp',
-  async start({ config, dir, bus, log }: Context) {
+  async start({ config, file, dir, bus, log }: Context) {
     const listening = listenersOf(config.listen);
     if (listening.length === 0) {
       throw new Error(
@@ -21,12 +22,15 @@ export const ingressSmtp: Service = {
     const pems = listening.map(({ name, files }) => readPems(name, files, dir));
     const means = { clients: config.clients, bus, log, reader: openReader(), repeats: openRepeats() };
     const doors: MailDoor[] = [];
+    const unfollow: (() => void)[] = [];
     const stop = async () => {
+      for (const end of unfollow) end();
       await Promise.all(doors.map((door) => door.stop()));
       await means.reader.close();
     };
     await serveRefusals(bus, 'smtp');
-    for (const [i, { name, listener }] of listening.entries()) {
+    await serveLists(bus, { config, file });
+    for (const [i, { name, listener, files }] of listening.entries()) {
       const door = new MailDoor({
         config,
         listener,
@@ -40,6 +44,7 @@ export const ingressSmtp: Service = {
         await stop();
         throw portError(error, `listen.${name}`);
       });
+      unfollow.push(followPems(name, files, { dir, log }, (renewed) => door.renew(renewed)));
     }
     return { stop };
   },

@@ -9,7 +9,7 @@ import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
 import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
-import { httpListener } from './http.ts';
+import { httpListener, kannelAdminListener } from './http.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection } from './mail.ts';
 import { callerNetwork, name, network, port } from './names.ts';
@@ -66,6 +66,8 @@ export const schema = z.strictObject({
   listen: z
     .strictObject({
       http: httpListener.prefault({}),
+      /** Kannel's admin commands, off unless it is here. */
+      kannelAdmin: kannelAdminListener.optional(),
       smtp: smtpListener.optional(),
       smtps: smtpsListener.optional(),
       smpp: smppListener.optional(),

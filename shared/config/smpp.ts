@@ -1,12 +1,13 @@
 // The configuration of the SMPP door: where it listens, and what the sessions of a client may do.
 import { z } from 'zod';
+import { listenerTls } from './tls.ts';
 import { duration } from './units.ts';
 
 export const smppListener = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65_535).default(2_875),
-  /** TLS from the first octet. PEM files, relative to the configuration file. Read at the start. */
-  tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  /** TLS from the first octet. */
+  tls: listenerTls.optional(),
   /** Most connections at once. */
   maxConnections: z.int().min(1).max(10_000).default(500),
   /** A session that is silent for so long is asked with enquire_link; after twice as long it is closed. */

@@ -1,10 +1,8 @@
 // The configuration of the mail door's listeners, and what a client's row says about its mails.
 import { z } from 'zod';
 import { network, port } from './names.ts';
+import { listenerTls } from './tls.ts';
 import { size } from './units.ts';
-
-/** PEM files, relative to the configuration file. Read at the start. */
-const certificate = { cert: z.string().min(1), key: z.string().min(1) };
 
 const door = {
   host: z.string().default('127.0.0.1'),
@@ -24,7 +22,7 @@ const door = {
 export const smtpListener = z.strictObject({
   ...door,
   port: port.default(2_525),
-  tls: z.strictObject(certificate).optional(),
+  tls: listenerTls.optional(),
   /** Refuse mail that did not come over TLS. */
   requireTls: z.boolean().default(false),
   /** AUTH PLAIN and LOGIN with a client's name and password: never, only over TLS, or also in clear text. */
@@ -35,7 +33,7 @@ export const smtpListener = z.strictObject({
 export const smtpsListener = z.strictObject({
   ...door,
   port: port.default(2_465),
-  tls: z.strictObject(certificate),
+  tls: listenerTls,
   /** AUTH PLAIN and LOGIN with a client's name and password. */
   auth: z.enum(['off', 'tls']).default('tls'),
 });

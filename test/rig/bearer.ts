@@ -29,7 +29,7 @@ export function bearerOf<B extends Provider['bearer'], P>(
 ): Bearer<P> {
   const config = parseConfig(stringify({ providers: { row }, ...more }), 'gateway.yaml', {});
   // These bearers speak to their provider alone.
-  const context = { config, dir, log: openLog('test'), bus: undefined as never };
+  const context = { config, file: 'gateway.yaml', dir, log: openLog('test'), bus: undefined as never };
   return make('row', config.providers.row as ProviderOf<B>, context);
 }
 

@@ -52,10 +52,9 @@ export function readXml(octets: string, charset: string): Query | Refusal {
   const declared = /^\s*<\?xml[^>]*\sencoding\s*=\s*["']([^"']+)["']/.exec(octets)?.[1];
   const text = decodeText(Buffer.from(octets, 'latin1'), charset || declared || 'UTF-8');
   if (text === undefined || /<!DOCTYPE/i.test(text) || depthOf(text) > DEEPEST) return UNAUTHORISED;
-  if (XMLValidator.validate(text) !== true) return UNAUTHORISED;
-  const submit = at(parser.parse(text), ['message', 'submit']);
+  const submit = at(parsed(text), ['message', 'submit']);
   const values: Query = new Map();
-  if (submit === undefined) return values;
+  if (submit === undefined) return UNAUTHORISED;
   const set = (name: string, value: string | undefined) => {
     if (value !== undefined && !values.has(name)) values.set(name, Buffer.from(value).toString('latin1'));
   };
@@ -67,6 +66,15 @@ export function readXml(octets: string, charset: string): Query | Refusal {
   const udh = values.get('udh');
   if (udh !== undefined) values.set('udh', fromHex(udh));
   return values;
+}
+
+/** Undefined for what is not well-formed, or has names that the parser refuses, such as `__proto__`. */
+function parsed(text: string): unknown {
+  try {
+    return XMLValidator.validate(text) === true ? parser.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function depthOf(text: string): number {
