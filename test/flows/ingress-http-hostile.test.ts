@@ -120,9 +120,9 @@ test('requests that are HTTP', { timeout: 60_000 }, async () => {
       expect(answer.statusCode).toBeGreaterThanOrEqual(400);
       expect(answer.statusCode).toBeLessThan(500);
     }),
-    { numRuns: 3_000 },
+    { numRuns: 1_500 },
   );
-  expect(runs).toBeGreaterThanOrEqual(3_000);
+  expect(runs).toBeGreaterThanOrEqual(1_500);
 });
 
 test('requests of a client that is known: taken whole or refused, never a fault', { timeout: 60_000 }, async () => {
@@ -133,7 +133,7 @@ test('requests of a client that is known: taken whole or refused, never a fault'
       await answer.body.text();
       expect([400, 403]).toContain(answer.statusCode);
     }),
-    { numRuns: 1_500 },
+    { numRuns: 700 },
   );
 });
 
@@ -155,7 +155,7 @@ test('octets that are no HTTP', { timeout: 60_000 }, async () => {
       const answer = await raw(Buffer.from(`${first}\r\n${rest}\r\n\r\n`, 'latin1'));
       if (answer !== '') expect(answer).toMatch(/^HTTP\/1\.1 (4\d\d|5\d\d) /);
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 
