@@ -1,5 +1,5 @@
 // What the pages tell people to copy is checked: configuration by the configuration's own check, the shipped rule by the
-// guide's mail, settings and files by their names.
+// guide's mail, settings and files by their names. Their requests are sent in test/flows/docs.test.ts.
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
