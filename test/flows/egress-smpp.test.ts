@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { openBus } from '#shared/bus/bus.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
+import { startSmsc } from '../../services/sandbox/smsc.ts';
 import { newAuthority } from '../rig/certificates.ts';
 import { type Rig, type RigOptions, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -166,6 +167,36 @@ describe('receipts', () => {
     await start({ settings: provider({ bindAs: 'transmitter+receiver' }) });
     expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
     await until('acknowledged', () => rig.smsc.counters().deliveries.acknowledged === 1);
+  });
+});
+
+describe('one account in several places', () => {
+  test('the next host takes over when the first goes away, and its receipts are matched', async () => {
+    const second = await startSmsc({ keep: 0, receipts: { afterMs: 20 } });
+    try {
+      await start({ settings: provider({ otherHosts: [`127.0.0.1:${second.port}`] }) });
+      expect(await rig.final(await send())).toMatchObject({ state: 'sent' });
+      rig.smsc.set({ refuseBinds: 0x0d });
+      rig.smsc.dropAll();
+      expect(await rig.final(await send({ 'dlr-mask': '3' }), 15_000)).toMatchObject({ state: 'delivered' });
+      expect([rig.smsc.received.length, second.received.length]).toEqual([1, 1]);
+    } finally {
+      await second.stop();
+    }
+  });
+
+  test('a 3.3 peer: ids in hex in the answer and in decimal in the receipt, on its receiver', async () => {
+    await start({
+      smsc: { idForm: 'hex', receipts: { afterMs: 20, idForm: 'decimal' } },
+      settings: provider({ version: '3.3', bindAs: 'transmitter+receiver' }),
+    });
+    expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
+  });
+
+  test('a receipt that comes on another bind of the account', async () => {
+    await start({ smsc: { receipts: { afterMs: 20, otherBind: true } }, settings: provider({ binds: 2 }) });
+    await until('two binds', () => rig.smsc.binds().now === 2);
+    for (let i = 0; i < 3; i++) expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
   });
 });
 

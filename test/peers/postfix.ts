@@ -8,6 +8,7 @@ import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 
 const POSTFIX = '/usr/sbin/postfix';
+const SASLPASSWD = '/usr/sbin/saslpasswd2';
 const POLICY = '/usr/sbin/policy-rc.d';
 const ENV = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', LC_ALL: 'C' };
 
@@ -27,27 +28,34 @@ if [ ! -e ${POLICY} ]; then
   printf '#!/bin/sh\\nexit 101\\n' > ${POLICY} && chmod 755 ${POLICY}
 fi
 echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
-install() { apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends install postfix; }
-install || { apt-get update && install; }
+install() { apt-get -o DPkg::Lock::Timeout=120 -y --no-install-recommends install "$@"; }
+install "$@" || { apt-get update && install "$@"; }
 status=$?
 update-rc.d postfix disable
 exit $status
 `;
 
-function requirePostfix(): void {
+function requireProgram(file: string, packages: readonly string[]): void {
   if (process.getuid?.() !== 0) throw new Error('a private Postfix can only be run by root: run this test as root');
-  if (existsSync(POSTFIX)) return;
+  if (existsSync(file)) return;
   if (!existsSync('/usr/bin/apt-get')) {
-    throw new Error('there is no Postfix here, and no apt-get to install it: install Postfix for this test');
+    throw new Error(`there is no ${file} here, and no apt-get to install it: install ${packages} for this test`);
   }
-  const { status, stderr } = spawnSync('/bin/sh', ['-c', INSTALL], { env: ENV, encoding: 'utf8', stdio: 'pipe' });
-  if (status === 0 && existsSync(POSTFIX)) return;
-  throw new Error(`Postfix is missing and cannot be installed: ${stderr.trim().split('\n').at(-1)}`);
+  const command = ['-c', INSTALL, 'install', ...packages];
+  const { status, stderr } = spawnSync('/bin/sh', command, { env: ENV, encoding: 'utf8', stdio: 'pipe' });
+  if (status === 0 && existsSync(file)) return;
+  throw new Error(`${file} is missing and cannot be installed: ${stderr.trim().split('\n').at(-1)}`);
 }
 
-/** Takes mail for `domain` on loopback and relays it to `gatewayPort`, as the page on ISE says. */
-export async function startPostfix(domain: string, gatewayPort: number): Promise<Postfix> {
-  requirePostfix();
+/** What a Postfix for submission asks of its clients: STARTTLS with this certificate, and this login. */
+export type Submission = { cert: string; key: string; user: string; password: string };
+
+/**
+ * Takes mail for `domain` on loopback and relays it to `gatewayPort`, as the page on ISE says; with `submission` only over
+ * STARTTLS and after AUTH.
+ */
+export async function startPostfix(domain: string, gatewayPort: number, submission?: Submission): Promise<Postfix> {
+  requireProgram(POSTFIX, ['postfix']);
   const dir = mkdtempSync(join(tmpdir(), 'hermod-postfix-'));
   // Its daemons run as the user postfix, who must be able to reach the queue.
   chmodSync(dir, 0o755);
@@ -55,7 +63,10 @@ export async function startPostfix(domain: string, gatewayPort: number): Promise
   const etc = join(dir, 'etc');
   const logFile = join(dir, 'log');
   for (const name of ['etc', 'queue', 'data']) mkdirSync(join(dir, name), { mode: 0o755 });
-  writeFileSync(join(etc, 'main.cf'), mainCf(dir, domain, gatewayPort));
+  writeFileSync(
+    join(etc, 'main.cf'),
+    mainCf(dir, domain, gatewayPort) + (submission ? submissionCf(dir, domain, submission) : ''),
+  );
   writeFileSync(join(etc, 'master.cf'), masterCf(port));
   execFileSync('chown', ['postfix', join(dir, 'data')]);
   const run = (command: string) =>
@@ -113,5 +124,33 @@ smtp unix - - n - - smtp
 error unix - - n - - error
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
+tlsmgr unix - - n 1000? 1 tlsmgr
 postlog unix-dgram n - n - 1 postlogd
 `;
+
+/** Writes the certificate and Cyrus SASL's list of one user, and gives the lines of main.cf for them. */
+function submissionCf(dir: string, domain: string, { cert, key, user, password }: Submission): string {
+  requireProgram(SASLPASSWD, ['sasl2-bin', 'libsasl2-modules']);
+  const users = join(dir, 'sasldb2');
+  const realm = `smtp.${domain}`;
+  execFileSync(SASLPASSWD, ['-p', '-c', '-f', users, '-u', realm, user], { input: password });
+  execFileSync('chown', ['postfix', users]);
+  // Debian's Postfix reads it here, whatever cyrus_sasl_config_path says.
+  mkdirSync(join(dir, 'etc', 'sasl'));
+  writeFileSync(
+    join(dir, 'etc', 'sasl', 'smtpd.conf'),
+    `pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ${users}\nmech_list: PLAIN LOGIN\n`,
+  );
+  writeFileSync(join(dir, 'tls.pem'), key + cert, { mode: 0o600 });
+  return `
+smtpd_tls_security_level = encrypt
+smtpd_tls_chain_files = ${dir}/tls.pem
+smtpd_tls_auth_only = yes
+smtpd_tls_loglevel = 1
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_local_domain = ${realm}
+cyrus_sasl_config_path = ${dir}/etc/sasl
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_recipient_restrictions = reject_unauth_destination
+`;
+}
