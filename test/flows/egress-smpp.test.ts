@@ -188,7 +188,7 @@ describe('one account in several places', () => {
   test('a 3.3 peer: ids in hex in the answer and in decimal in the receipt, on its receiver', async () => {
     await start({
       smsc: { idForm: 'hex', receipts: { afterMs: 20, idForm: 'decimal' } },
-      settings: provider({ version: '3.3', bindAs: 'transmitter+receiver' }),
+      settings: provider({ version: '3.3', bindAs: 'transmitter+receiver', receiptIds: 'decimal' }),
     });
     expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
   });
@@ -196,7 +196,8 @@ describe('one account in several places', () => {
   test('a receipt that comes on another bind of the account', async () => {
     await start({ smsc: { receipts: { afterMs: 20, otherBind: true } }, settings: provider({ binds: 2 }) });
     await until('two binds', () => rig.smsc.binds().now === 2);
-    for (let i = 0; i < 3; i++) expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
+    for (let i = 0; i < 3; i++)
+      expect(await rig.final(await send({ 'dlr-mask': '3' }))).toMatchObject({ state: 'delivered' });
   });
 });
 
