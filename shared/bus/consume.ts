@@ -124,6 +124,14 @@ export class QueueReader implements Consumer {
     this.#reading = false;
     await this.#inTurn(() => this.#unsubscribe());
     if (this.#open > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    // The last acknowledgements leave at the end of this tick. An answer on their channel says that the broker has them:
+    // whoever stops closes the connection next, and the frames of its channels do not keep to one order.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      await this.#channel?.checkQueue(this.#options.queue);
+    } catch {
+      // The channel is gone: the broker delivers again.
+    }
   }
 
   // ── subscription ──

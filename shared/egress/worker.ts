@@ -122,6 +122,8 @@ export class Worker<P> {
       const ending: Ending = { kind: 'unknown', reason: 'a worker ended while it held this message' };
       if (provider.onUnknown === 'park') return followsOf(arrived, ending, provider, Date.now());
     }
+    // Still on its way to us when this worker began to stop: what was given back would wait here for nobody.
+    if (this.#stopping) return followsOf(arrived, { kind: 'waited' }, provider, Date.now());
     const span = traceProcess(this.#service, egressQueue(this.#name, arrived.lane), arrived);
     const message = span ? { ...arrived, traceparent: span.traceparent } : arrived;
     const follows = new Promise<Follow[]>((resolve) => {

@@ -194,6 +194,7 @@ test('SIGTERM under load: every message runs once, and ends', async () => {
   await startEgress();
   for (const id of ids) expect(await rig.final(id)).toMatchObject({ state: 'sent' });
   const ran = runs().slice(before);
+  expect(output.filter((line) => line.includes('unexpectedly'))).toEqual([]);
   expect(ran.map((line) => line.split(' ')[0]).sort()).toEqual(ids.toSorted());
 });
 

@@ -232,3 +232,36 @@ describe('claims', () => {
 test('a question without a service that answers ends in one line', async () => {
   await expect(bus.ask('ledger.rpc', { ask: 'paused' }, 200)).rejects.toThrow('no answer on ledger.rpc within 0.2 s');
 });
+
+test('what ends while a service stops is acknowledged before it lets go of the broker', async () => {
+  const leaving = await openBus(URL_, 'bus-leaving', openLog('bus-leaving'));
+  let end: (follows: []) => void = () => {};
+  let taken = false;
+  const consumer = await leaving.consume(QUEUE, { hold: 100, dead: 'message' }, () => {
+    taken = true;
+    return [
+      new Promise((resolve) => {
+        end = resolve;
+      }),
+    ];
+  });
+  await consumer.start();
+  await bus.publish(toQueue(QUEUE), [sms()]);
+  await until('it is taken', () => taken);
+  const stopped = consumer.stop().then(() => leaving.close());
+  // Some round trips on the connection on which it stops reading: what it holds is the last thing that it waits for.
+  for (let i = 0; i < 5; i++) await (await leaving.tryClaim(`bus-leaving.${i}`, () => {}))!.release();
+  end([]);
+  await stopped;
+  // It would be there again at once: the broker gives back what a closed connection held.
+  const again: boolean[] = [];
+  const next = await consume((batch, { redelivered }) => {
+    again.push(redelivered);
+    return batch.map(() => []);
+  });
+  await next.start();
+  await bus.publish(toQueue(QUEUE), [sms()]);
+  await until('the next one comes', () => again.includes(false));
+  await next.stop();
+  expect(again).toEqual([false]);
+});
