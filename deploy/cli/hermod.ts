@@ -9,6 +9,7 @@ import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
 import { EXIT, Fault } from './fault.ts';
+import { addImport } from './import.ts';
 import { addMessages } from './messages.ts';
 import { addModem } from './modem.ts';
 import { warn } from './output.ts';
@@ -40,6 +41,7 @@ Example:
     .exitOverride();
   for (const add of [
     addConfiguration,
+    addImport,
     addSend,
     addMessages,
     addCancel,
