@@ -379,7 +379,7 @@ export const PRINTED: Printed[] = [
     name: 'LinOTP: PROXY in single quotes',
     program: 'linotp',
     text: inRest(`"PROXY" : { 'http': 'socks5://user:pass@host:port', 'https': 'socks5://user:pass@host:port' }`),
-    fault: /^file1:2: PROXY: .*is this still a placeholder/,
+    fault: /^file1:2: PROXY: an http, https or socks5 address belongs here/,
   },
   {
     name: 'LinOTP: PROXY in single quotes, with a port',
