@@ -29,14 +29,23 @@ export const openDatabase = (file: string, url: string | undefined, log: Log): P
   url ? openPostgres(url, log) : openSqlite(file);
 
 /** Sizes of lists: few texts to prepare, few statements for many rows. */
-const SIZES = [64, 8, 1] as const;
+const SIZES = [64, 16, 4, 1] as const;
+const MOST = SIZES[0];
 
-function* chunks<T>(items: readonly T[]): Generator<{ chunk: readonly T[]; size: number }> {
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
   for (let at = 0; at < items.length; ) {
-    const left = items.length - at;
-    const size = SIZES.find((each) => each <= left)!;
-    yield { chunk: items.slice(at, at + size), size };
+    const size = SIZES.find((each) => each <= items.length - at)!;
+    yield items.slice(at, at + size);
     at += size;
+  }
+}
+
+/** Lists of keys, filled up to one of the sizes: a key that stands there twice changes nothing. */
+function* keyLists(keys: readonly Value[]): Generator<Value[]> {
+  for (let at = 0; at < keys.length; at += MOST) {
+    const list = keys.slice(at, at + MOST);
+    const size = SIZES.findLast((each) => each >= list.length)!;
+    yield [...list, ...Array<Value>(size - list.length).fill(list[0]!)];
   }
 }
 
@@ -58,14 +67,14 @@ export async function rowsIn<R extends Row = Row>(
   ...first: Value[]
 ): Promise<R[]> {
   const found: R[] = [];
-  for (const { chunk, size } of chunks(keys))
-    found.push(...(await sql.rows<R>(inList(text, size, first.length), ...first, ...chunk)));
+  for (const list of keyLists(keys))
+    found.push(...(await sql.rows<R>(inList(text, list.length, first.length), ...first, ...list)));
   return found;
 }
 
 /** As rowsIn, for a statement that changes rows. */
 export async function runIn(sql: Sql, text: string, keys: readonly Value[], ...first: Value[]): Promise<void> {
-  for (const { chunk, size } of chunks(keys)) await sql.run(inList(text, size, first.length), ...first, ...chunk);
+  for (const list of keyLists(keys)) await sql.run(inList(text, list.length, first.length), ...first, ...list);
 }
 
 const inList = (text: string, size: number, before: number) =>
@@ -73,7 +82,8 @@ const inList = (text: string, size: number, before: number) =>
 
 /** `insert into <head> values <rows> <tail>`, each row its values in order. */
 export async function insertRows(sql: Sql, head: string, tail: string, rows: readonly Value[][]): Promise<void> {
-  for (const { chunk, size } of chunks(rows)) {
+  for (const chunk of chunks(rows)) {
+    const size = chunk.length;
     const width = chunk[0]!.length;
     const text = cached(`${head}\n${tail}\n${size}`, () => {
       const row = (n: number) => `(${Array.from({ length: width }, (_, i) => `$${n * width + i + 1}`)})`;

@@ -30,7 +30,8 @@ export async function readSheet(
   const more = sheet.missingIds();
   await readMessages(sql, sheet, more);
   await readAttempts(sql, sheet, more);
-  const owed = await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', sheet.messageIds());
+  const told = sheet.messageIds().filter((id) => sheet.message(id)!.dlr_url !== '');
+  const owed = await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', told);
   for (const row of owed) sheet.putOwed(row);
   return sheet;
 }
