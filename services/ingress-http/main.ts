@@ -59,8 +59,10 @@ export const ingressHttp: Service = {
     app.setErrorHandler((error, request, reply) => {
       const { statusCode = 500 } = error as { statusCode?: number };
       if (statusCode >= 400 && statusCode < 500) {
-        refuse('http', 'request', request.socket.remoteAddress ?? '', undefined, { detail: reasonOf(error) });
-        return answer(reply, statusCode, `${reasonOf(error)}, rejected`);
+        // Its words may hold the request's line, and that a password: only the code is kept.
+        const { code = 'unknown' } = error as { code?: string };
+        refuse('http', 'request', request.socket.remoteAddress ?? '', undefined, { detail: code });
+        return answer(reply, statusCode, `Request not understood (${code}), rejected`);
       }
       log.error({ reason: reasonOf(error) }, 'a request failed: a fault of this program');
       return answer(reply, 500, 'Internal error, see the log of ingress-http');

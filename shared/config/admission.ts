@@ -2,6 +2,7 @@
 // settings are in deploy/docs/kannel-differences.md.
 import { z } from 'zod';
 import { isCountry } from '../sms/country.ts';
+import { LANGUAGES } from '../sms/shift.ts';
 import { duration, rate } from './units.ts';
 
 /** What handsets show of an alphanumeric sender (3GPP TS 23.040, 9.1.2.5: 11 septets). */
@@ -75,6 +76,11 @@ export const clientAdmission = {
   splitChars: z.string().min(1).max(20).optional(),
   /** Plain quotes, dashes and blanks in place of typographic ones where that alone brings a text into the GSM alphabet. */
   smartText: z.boolean().default(false),
+  /**
+   * National language tables that may be used where they save segments: for messages that go by SMPP or modem, to handsets
+   * that know them.
+   */
+  shiftTables: z.array(z.enum(LANGUAGES)).default([]),
   /** Characters that `to` may have at Kannel's door; what a number can be written with when absent. */
   sendsmsChars: z.string().min(1).max(40).optional(),
   /** The provider of every message, whatever a request says. */

@@ -6,7 +6,8 @@ import { VERSION } from '../messages/envelope.ts';
 import { newId } from '../messages/id.ts';
 import type { Sms } from '../messages/sms.ts';
 import { maskNumber, type Recipient } from '../sms/number.ts';
-import { countSegments, encodingOf, splitOctets } from '../sms/segments.ts';
+import { countSegments, splitOctets } from '../sms/segments.ts';
+import { shifted } from '../sms/shift.ts';
 import { plainText } from '../sms/smart.ts';
 import { logAccess } from '../telemetry/access.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
@@ -62,20 +63,19 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
   if (typeof from !== 'string') return from;
   const forbidden = notPermitted(request.recipients, client);
   if (forbidden) return forbidden;
-  const text = client.smartText && !request.encoding ? plainText(request.text) : request.text;
-  const encoding = request.encoding ?? encodingOf(text);
+  const { text, udh, encoding } = contentOf(request, client);
   let segments: number;
   try {
     segments =
-      request.udh === undefined
+      udh === undefined
         ? countSegments(text, encoding, client.splitChars).segments
-        : splitOctets(Buffer.from(request.udh, 'hex'), Buffer.from(text, 'latin1'), encoding, 0).length;
+        : splitOctets(Buffer.from(udh, 'hex'), Buffer.from(text, 'latin1'), encoding ?? 'binary', 0).length;
   } catch (error) {
     return { refused: reasonOf(error), reason: 'limit' };
   }
   if (segments > client.maxSegments)
     return { refused: `the text needs ${segments} segments, ${client.maxSegments} are allowed`, reason: 'limit' };
-  const { door, address, udh, messageClass, notBefore, dlrMask, dlrUrl, priority } = request;
+  const { door, address, messageClass, notBefore, dlrMask, dlrUrl, priority } = request;
   const smsc = client.forcedSmsc ?? request.smsc;
   const { user, realm, tags } = request;
   const shared = {
@@ -91,7 +91,7 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     from,
     text,
     segments,
-    ...(request.encoding ? { encoding: request.encoding } : {}),
+    ...(encoding ? { encoding } : {}),
     ...(udh === undefined ? {} : { udh }),
     ...(messageClass === undefined ? {} : { messageClass }),
     ...(request.validityMs === undefined ? {} : { validityAsked: true }),
@@ -114,6 +114,17 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
       request.traceparent,
     );
   });
+}
+
+/** What a text of no particular encoding becomes by the client's settings; anything else stays as it is. */
+function contentOf(
+  { text, udh, encoding }: Request,
+  { smartText, shiftTables }: Client,
+): Pick<Request, 'text' | 'udh' | 'encoding'> {
+  if (udh !== undefined || encoding !== undefined)
+    return { text, ...(udh === undefined ? {} : { udh }), ...(encoding ? { encoding } : {}) };
+  const plain = smartText ? plainText(text) : text;
+  return shifted(plain, shiftTables) ?? { text: plain };
 }
 
 /**

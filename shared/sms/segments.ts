@@ -31,6 +31,7 @@ const ROOM: Record<Encoding, { alone: number; part: number }> = {
 /** The header counts parts in one octet. */
 const MAX_PARTS = 255;
 
+const ESCAPE = 0x1b;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -97,15 +98,27 @@ export function splitOctets(udh: Buffer, octets: Buffer, encoding: Encoding, ref
     encoding === 'gsm7' ? ROOM.gsm7.alone - Math.ceil((header * 8) / 7) : ROOM.binary.alone - header;
   if (octets.length <= room(udh.length)) return [Buffer.concat([udh, octets])];
   const element = concatUdh(reference, 1, 1).subarray(1);
-  // UCS-2 units are not cut.
-  const most = room(udh.length + element.length) & (encoding === 'ucs2' ? ~1 : ~0);
-  const total = most > 0 ? Math.ceil(octets.length / most) : Number.POSITIVE_INFINITY;
-  if (total > MAX_PARTS) throw new RangeError('the text does not fit into 255 parts beside its header');
-  return Array.from({ length: total }, (_, i) => {
-    const own = concatUdh(reference, total, i + 1).subarray(1);
+  const most = room(udh.length + element.length);
+  const ends: number[] = [];
+  for (let at = 0; at < octets.length; at = ends.at(-1)!) {
+    const end = Math.min(at + most, octets.length);
+    ends.push(end < octets.length ? end - cutBy(octets, end, encoding) : end);
+    if (ends.length > MAX_PARTS || ends.at(-1)! <= at)
+      throw new RangeError(`the text does not fit into ${MAX_PARTS} parts beside its header`);
+  }
+  return ends.map((end, i) => {
+    const own = concatUdh(reference, ends.length, i + 1).subarray(1);
     const header = Buffer.concat([Buffer.of(udh[0]! + own.length), udh.subarray(1), own]);
-    return Buffer.concat([header, octets.subarray(i * most, (i + 1) * most)]);
+    return Buffer.concat([header, octets.subarray(ends[i - 1] ?? 0, end)]);
   });
+}
+
+/** How many octets before `end` belong to what follows: half of a UCS-2 unit or of a surrogate pair, or an escape. */
+function cutBy(octets: Buffer, end: number, encoding: Encoding): number {
+  if (encoding === 'gsm7') return octets[end - 1] === ESCAPE ? 1 : 0;
+  if (encoding !== 'ucs2') return 0;
+  const odd = end % 2;
+  return isHighSurrogate(octets.readUInt16BE(end - odd - 2)) ? odd + 2 : odd;
 }
 
 /**

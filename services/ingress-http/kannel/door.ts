@@ -6,6 +6,7 @@ import type { Sms } from '#shared/messages/sms.ts';
 import { encodingOf } from '#shared/sms/segments.ts';
 import type { Means, Mount } from '../mounted.ts';
 import { readParameters } from './parameters.ts';
+import { routable } from './routable.ts';
 import {
   ACCEPTED,
   addHeaders,
@@ -24,6 +25,7 @@ const OTHERS = ['PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 export const kannel: Mount = (app, means) => {
   const url = means.config.listen.http.sendsms;
+  const mayRoute = routable(means.config.providers);
   // Octets, whatever their type says.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -32,7 +34,7 @@ export const kannel: Mount = (app, means) => {
     url,
     exposeHeadRoute: false,
     handler: async (request, reply) => {
-      const answered = await sendsms(request, means);
+      const answered = await sendsms(request, means, mayRoute);
       if (Array.isArray(answered)) {
         reply.header('x-message-id', answered.map(({ id }) => id).join(','));
         // One text for all recipients.
@@ -49,7 +51,11 @@ export const kannel: Mount = (app, means) => {
 };
 
 /** The messages, once the broker has them all. */
-async function sendsms(request: FastifyRequest, { config, credentials, bus, log }: Means): Promise<Sms[] | Refusal> {
+async function sendsms(
+  request: FastifyRequest,
+  { config, credentials, bus, log }: Means,
+  mayRoute: (e164: string) => boolean,
+): Promise<Sms[] | Refusal> {
   const address = request.socket.remoteAddress ?? '';
   const { method, headers } = request;
   const query = readParameters({
@@ -70,6 +76,7 @@ async function sendsms(request: FastifyRequest, { config, credentials, bus, log 
   if ('status' in read) return no(read);
   const smsc = verified.client.forcedSmsc ?? read.smsc;
   if (smsc !== undefined && !Object.hasOwn(config.providers, smsc)) return no(NOT_ROUTABLE);
+  if (!read.recipients.every(({ e164 }) => mayRoute(e164))) return no(NOT_ROUTABLE);
   const messages = prepare({ ...read, traceparent: headers.traceparent }, verified, now);
   if (!Array.isArray(messages)) return no(notPrepared(messages));
   try {

@@ -43,7 +43,7 @@ export async function openKannelAdmin(means: Means): Promise<{ stop(): Promise<v
     };
     const reads = command === 'status' || command === 'store-status';
     if (!((reads && (await may('status'))) || (await may('admin')))) {
-      refuse('kannel-admin', 'authorization', address);
+      refuse('http', 'authorization', address, undefined, { detail: "Kannel's admin port" });
       return shaped(reply, 'Denied', form as Form);
     }
     if (!COMMANDS.includes(command)) return shaped(reply, unknown(path), form as Form);
