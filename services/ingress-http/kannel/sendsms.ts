@@ -108,6 +108,7 @@ const NUMBERS = {
   'dlr-mask': ['DLR-Mask', DLR_MASK_MOST],
   priority: ['Priority', 3],
 } as const;
+const NUMBER_ROWS = Object.entries(NUMBERS) as [keyof Numbers, readonly [string, number]][];
 type Numbers = { -readonly [name in keyof typeof NUMBERS]?: number };
 
 function readFields(query: Query, now: number): Fields | Refusal {
@@ -138,7 +139,7 @@ function readFields(query: Query, now: number): Fields | Refusal {
 
 function readNumbers(query: Query): Numbers | Refusal {
   const numbers: Numbers = {};
-  for (const [name, [spelled, most]] of Object.entries(NUMBERS) as [keyof Numbers, readonly [string, number]][]) {
+  for (const [name, [spelled, most]] of NUMBER_ROWS) {
     const number = integer(query.get(name) ?? (name === 'dlr-mask' ? query.get('dlrmask') : undefined));
     // -1 is how Kannel writes that nothing was given.
     if (number === undefined || number === -1) continue;

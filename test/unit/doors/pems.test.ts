@@ -1,7 +1,8 @@
 // A listener's certificate and key, as `hermod check` and the doors judge them.
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { pemsFault, readPems } from '#shared/doors/pems.ts';
 import { newAuthority } from '../../rig/certificates.ts';
@@ -45,4 +46,20 @@ test.each([
 test('a file that is not there', () => {
   expect(pemsFault('http', { cert: 'no.pem', key: 'no.pem', minVersion: 'TLSv1.2' }, dir)).toMatch(/tls\.cert: ENOENT/);
   expect(readPems('http', undefined, dir)).toBeUndefined();
+});
+
+test('hermod check says so in one line, and is content with a whole chain', () => {
+  const check = (ca: object) => {
+    files({ cert, key, ca: authority.ca });
+    const tls = { cert: 'cert.pem', key: 'key.pem', ...ca };
+    writeFileSync(join(dir, 'gateway.yaml'), JSON.stringify({ listen: { smpp: { tls } } }));
+    const cli = resolve(import.meta.dirname, '../../../deploy/cli/hermod.ts');
+    return spawnSync(process.execPath, [cli, 'check', join(dir, 'gateway.yaml')], { encoding: 'utf8' });
+  };
+  const refused = check({});
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(
+    /^[^\n]*gateway\.yaml: listen\.smpp\.tls\.cert: the chain ends before its authority[^\n]*\n$/,
+  );
+  expect(check({ ca: 'ca.pem' })).toMatchObject({ status: 0, stderr: '' });
 });
