@@ -1,6 +1,6 @@
 // Every configuration that the documents of LinOTP, privacyIDEA, Cisco (ISE with Kannel; ISE with Clickatell) and VISULOX
 // print, and what becomes of it: rows, one fault, or the page that takes its place.
-import type { Program } from './rig.ts';
+import { type Program, ref } from './rig.ts';
 
 export type Printed = {
   name: string;
@@ -16,9 +16,6 @@ export type Printed = {
   /** Where the same is done in another way: a page, and what it has of the example. */
   page?: [file: string, has: string];
 };
-
-/** How a row names a secret. */
-const ref = (name: string) => `\${${name}}`;
 
 const SMSGATEWAY = `{"URL":"http://smsgateway.com/sms_send_api.cgi",
  "PARAMETER": {

@@ -16,6 +16,8 @@ type Rows = { [section: string]: never } & {
 export type Read = Imported & { rows: Rows; said: string[] };
 
 const READERS = { linotp: importLinotp, privacyidea: importPrivacyidea, kannel: importKannel };
+/** How a row names a secret. */
+export const ref = (name: string) => `\${${name}}`;
 export const CLIENT_PASSWORD = 'made-for-the-client';
 
 export function importOf(program: Program, texts: string | string[], { otp = false, withSecrets = false } = {}): Read {
