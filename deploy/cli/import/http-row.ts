@@ -73,19 +73,15 @@ export function proxyAddress(
   return address.includes('@') ? draft.secret(settings.at(key), `${owner}_PROXY`, address) : address;
 }
 
-/** Parameters by name: what is secret is put aside. */
+/** Parameters by name, at any depth: what is secret is put aside. */
 export function paramsOf(draft: Draft, place: (name: string) => Place, owner: string, params: Row): Row {
-  return Object.fromEntries(
-    Object.entries(params).map(([name, value]) => [
-      name,
-      isSecret(name) &&
-      (typeof value === 'string' || typeof value === 'number') &&
-      value !== '' &&
-      !hasTag(String(value))
-        ? draft.secret(place(name), `${owner}_${name}`, String(value))
-        : value,
-    ]),
-  );
+  const hidden = (name: string, value: unknown, at: Place): unknown => {
+    if (Array.isArray(value)) return value.map((one) => hidden(name, one, at));
+    if (isObject(value)) return paramsOf(draft, () => at, owner, value);
+    if ((typeof value !== 'string' && typeof value !== 'number') || value === '') return value;
+    return isSecret(name) && !hasTag(String(value)) ? draft.secret(at, `${owner}_${name}`, String(value)) : value;
+  };
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, hidden(name, value, place(name))]));
 }
 
 /** Headers: all values are secrets but those that say what the body is. */

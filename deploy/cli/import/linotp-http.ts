@@ -175,8 +175,8 @@ function put(settings: Settings, json: Row, key: string, steps: readonly string[
   let at = json as Record<string, unknown> | unknown[];
   for (const [i, step] of steps.entries()) {
     const last = i === steps.length - 1;
+    if (Array.isArray(at) && !/^\d+$/.test(step)) settings.fail(key, 'the path names a list by a word');
     const name = Array.isArray(at) ? Math.min(Number(step), at.length) : step;
-    if (Number.isNaN(name)) settings.fail(key, 'the path names a list by a word');
     if (last) Object.defineProperty(at, name, { value, enumerable: true, writable: true, configurable: true });
     else {
       const inner: unknown = Object.hasOwn(at, name) ? (at as Row)[name as string] : undefined;
@@ -186,6 +186,6 @@ function put(settings: Settings, json: Row, key: string, steps: readonly string[
   }
 }
 
-/** Secrets at the top of a JSON body are put aside. */
+/** Secrets in a JSON body are put aside. */
 const hideIn = (draft: Draft, settings: Settings, owner: string, json: Row) =>
   paramsOf(draft, () => settings.at('PAYLOAD'), owner, json);

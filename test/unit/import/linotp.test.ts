@@ -102,6 +102,21 @@ describe('definitions', () => {
     expect(said.join('\n')).toContain('changed: SMS_PHONENUMBER_KEY: the list has no tag');
   });
 
+  test('secrets deep inside the JSON are put aside too', () => {
+    const PAYLOAD = { auth: { user: 'me', tokens: ['deep-secret'] }, to: ['<phone>'], text: '<message>' };
+    const config = { URL: 'https://sms.example.com/', PAYLOAD, SMS_TEXT_KEY: 'text', SMS_PHONENUMBER_KEY: 'to' };
+    const { rows, yaml, env } = linotp({ a: definition({ Class: 'RestSMSProvider' }, config) });
+    expect(rows.providers.a!.json).toMatchObject({ auth: { user: 'me', tokens: [ref('A_TOKENS')] } });
+    expect(yaml).not.toContain('deep-secret');
+    expect(env.A_TOKENS).toBe('deep-secret');
+  });
+
+  test('a path into a list is a number', () => {
+    const config = { URL: 'https://x.example/', PAYLOAD: { a: [] }, SMS_TEXT_KEY: 'a.b', SMS_PHONENUMBER_KEY: 'to' };
+    const fault = /^file1:\d+: SMS_TEXT_KEY: the path names a list by a word$/;
+    expect(() => linotp({ a: definition({ Class: 'RestSMSProvider' }, config) })).toThrow(fault);
+  });
+
   test('a class without a counterpart is left out', () => {
     const { rows, said } = linotp({ a: definition(), b: definition({ Class: 'FileSMSProvider' }, { file: 'x' }) });
     expect(Object.keys(rows.providers)).toEqual(['a']);
