@@ -1,14 +1,11 @@
 // `hermod dead`: the messages, reports and callbacks that were put aside, shown, sent again or dropped.
-import { setTimeout as pass } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
-import type { Claim } from '#shared/bus/claim.ts';
-import type { Sms } from '#shared/messages/sms.ts';
+import { drop as dropLetter, type Letter, MOST_LETTERS, outline, sendAgain, withLetters } from '#shared/bus/letters.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { DEAD_KINDS, DEAD_READER, type DeadKind } from '#shared/topology.ts';
+import { DEAD_KINDS, type DeadKind } from '#shared/topology.ts';
 import { Fault, notFound, usageFault } from './fault.ts';
-import { type Options, openPlainLine, optionsOf, wholeNumber, withBus } from './gateway.ts';
-import { givenUp, type Letter, MOST_LETTERS, onward, outline, withLetters } from './letters.ts';
+import { type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { ago, clock, count, paint, say, sayJson, sayTable, warn } from './output.ts';
 import { confirm } from './prompt.ts';
 
@@ -16,10 +13,6 @@ type DeadOptions = Options & { kind?: DeadKind; limit: number; reveal?: boolean;
 
 /** `bus` publishes what follows from the letters. */
 type Work<T> = (letters: Letter[], bus: Bus) => Promise<T>;
-
-const PUBLISH_WITHIN_MS = 30_000;
-const TURN_WITHIN_MS = 15_000;
-const TURN_EVERY_MS = 100;
 
 export function addDead(program: Command): void {
   const dead = program.command('dead').description('what was put aside because no one could parse or finish it');
@@ -56,28 +49,10 @@ export function addDead(program: Command): void {
     .action((letter: string, _options, command: Command) => drop(letter, optionsOf(command)));
 }
 
-/** Reads letters, one reader at a time: what one reads seems to be gone to another. */
-function open<T>(options: DeadOptions, work: Work<T>): Promise<T> {
-  return withBus(options, async (bus) => {
-    const claim = await takeTurn(bus);
-    const line = await openPlainLine(options);
-    try {
-      const kinds = options.kind ? [options.kind] : DEAD_KINDS;
-      return await withLetters(line, kinds, (letters) => work(letters, bus));
-    } finally {
-      await line.close();
-      await claim.release();
-    }
-  });
-}
-
-async function takeTurn(bus: Bus): Promise<Claim> {
-  for (const deadline = performance.now() + TURN_WITHIN_MS; performance.now() < deadline; await pass(TURN_EVERY_MS)) {
-    const claim = await bus.tryClaim(DEAD_READER, () => {});
-    if (claim) return claim;
-  }
-  throw new Fault('someone else is reading the dead letters: try again in a moment');
-}
+const open = <T>(options: DeadOptions, work: Work<T>): Promise<T> =>
+  withBus(options, (bus) =>
+    withLetters(bus, options.kind ? [options.kind] : DEAD_KINDS, (letters) => work(letters, bus)),
+  );
 
 /** The one letter that this key means. Two with the same key have the same content: either will do. */
 function pick(letters: readonly Letter[], key: string): Letter {
@@ -154,15 +129,6 @@ function again(key: string | undefined, options: DeadOptions): Promise<void> {
 const isLate = ({ kind, envelopes }: Letter) =>
   kind === 'message' && envelopes.some((envelope) => envelope.type === 'sms' && envelope.expiry <= Date.now());
 
-/** Confirmed first, removed then: a crash between the two leaves it twice, never gone. */
-async function sendAgain(bus: Bus, { kind, envelopes, remove }: Letter): Promise<void> {
-  for (const { to, envelope } of envelopes.map((one) => onward(kind, one))) {
-    // Alone in its AMQP message: what put it aside must not hold up others.
-    await bus.publish(to, [envelope], { withinMs: PUBLISH_WITHIN_MS, mostInBatch: 1 });
-  }
-  remove();
-}
-
 async function drop(key: string, options: DeadOptions): Promise<void> {
   if (!options.yes) {
     // Asked between two readings, so that nobody waits for the answer.
@@ -173,11 +139,7 @@ async function drop(key: string, options: DeadOptions): Promise<void> {
   }
   await open(options, async (letters, bus) => {
     const letter = pick(letters, key);
-    for (const envelope of letter.kind === 'message' ? letter.envelopes : []) {
-      const end = givenUp(envelope as Sms, Date.now());
-      await bus.publish(end.to, [end.envelope], { withinMs: PUBLISH_WITHIN_MS });
-    }
-    letter.remove();
+    await dropLetter(bus, letter);
     if (options.json) sayJson({ dropped: letter.key });
     else say(`${letter.key} dropped`);
   });

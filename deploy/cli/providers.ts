@@ -3,26 +3,13 @@ import { setTimeout as pass } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
 import type { NewsOf } from '#shared/bus/health.ts';
+import { type ProviderRow, providerRows } from '#shared/egress/heard.ts';
 import { notFound } from './fault.ts';
 import { askLedger, configFile, findConfig, type Options, optionsOf, providersIn, withBus } from './gateway.ts';
 import { cut, paintState, say, sayJson, sayTable } from './output.ts';
 
 /** A worker speaks every second. */
 const LISTEN_MS = 1_500;
-
-type Row = {
-  provider: string;
-  state: 'up' | 'not bound' | 'paused' | 'no worker';
-  workers: number;
-  bound: number;
-  allowed: number;
-  waiting: number;
-  inFlight: number;
-  sentPerSecond: number;
-  errorsPerSecond: number;
-  paused: boolean;
-  lastError?: string;
-};
 
 export function addProviders(program: Command): void {
   program
@@ -61,8 +48,8 @@ async function providers(options: Options): Promise<void> {
 
 const round = (n: number) => Math.round(n * 10) / 10;
 
-/** One row per provider: its workers' latest news added up. The ledger's word on who is paused counts without a worker too. */
-async function hear(bus: Bus, names: readonly string[]): Promise<Row[]> {
+/** One row per provider, from what its workers say in `LISTEN_MS`. */
+async function hear(bus: Bus, names: readonly string[]): Promise<ProviderRow[]> {
   const heard = new Map<string, NewsOf<'provider'>>();
   await bus.listen((item) => {
     if (item.kind === 'provider') heard.set(`${item.provider} ${item.worker}`, item);
@@ -71,34 +58,7 @@ async function hear(bus: Bus, names: readonly string[]): Promise<Row[]> {
     askLedger<string[]>(bus, { ask: 'paused' }, LISTEN_MS).catch(() => []),
     pass(LISTEN_MS),
   ]);
-  const all = new Set([...names, ...[...heard.values()].map(({ provider }) => provider)]);
-  return [...all].map((name) =>
-    rowOf(
-      name,
-      [...heard.values()].filter(({ provider }) => provider === name),
-      paused,
-    ),
-  );
-}
-
-function rowOf(provider: string, workers: readonly NewsOf<'provider'>[], paused: readonly string[]): Row {
-  const sum = (key: 'bound' | 'waiting' | 'inFlight' | 'sentPerSecond' | 'errorsPerSecond') =>
-    workers.reduce((total, worker) => total + worker[key], 0);
-  const lastError = workers.findLast((worker) => worker.lastError)?.lastError;
-  const row = {
-    provider,
-    workers: workers.length,
-    bound: sum('bound'),
-    allowed: Math.max(0, ...workers.map(({ allowed }) => allowed)),
-    waiting: sum('waiting'),
-    inFlight: sum('inFlight'),
-    sentPerSecond: sum('sentPerSecond'),
-    errorsPerSecond: sum('errorsPerSecond'),
-    paused: paused.includes(provider) || workers.some((worker) => worker.paused),
-    ...(lastError ? { lastError } : {}),
-  };
-  const state = row.paused ? 'paused' : row.workers === 0 ? 'no worker' : row.bound === 0 ? 'not bound' : 'up';
-  return { ...row, state };
+  return providerRows(names, [...heard.values()], paused);
 }
 
 async function setPaused(provider: string, paused: boolean, options: Options): Promise<void> {

@@ -1,5 +1,6 @@
 // The bus as a service sees it: two connections, confirmed publishing in batches, the bus rule for consuming,
 // look-ups, bind slots and news.
+import type { Channel } from 'amqplib';
 import type { Envelope } from '../messages/envelope.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Address, DeadKind } from '../topology.ts';
@@ -23,6 +24,8 @@ export type Bus = {
   tryClaim: TryClaim;
   announce: Announce;
   listen: Listen;
+  /** A plain channel for what has no word of its own here, such as looking at queues. The caller closes it. */
+  channel(): Promise<Channel>;
   /** Doors: whether the broker would take a message now. */
   isOpen(): boolean;
   /** Why this service is not ready, or undefined. */
@@ -54,6 +57,7 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
     tryClaim: await openClaims(into),
     announce: await openAnnounce(out),
     listen: openListen(into),
+    channel: () => into.channel(),
     isOpen: () => publisher.isOpen(),
     notReady: () => {
       if (!out.isUp() || !into.isUp()) return 'no connection to the broker';

@@ -1,7 +1,7 @@
 // One connection to RabbitMQ that comes back by itself. A service has two: one to publish and one to consume, so that
 // a memory alarm, which stops publishers, lets the inside drain.
 import type { Writable } from 'node:stream';
-import { type ChannelModel, connect } from 'amqplib';
+import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 
@@ -14,6 +14,8 @@ export type Line = {
   /** Runs now if the line is up, and again after every reconnect. A failure drops the connection and tries again. */
   onUp(setUp: (model: ChannelModel) => Promise<void>): Promise<void>;
   onDown(notice: () => void): void;
+  /** A channel that the caller closes; it is gone with the connection. Rejects with one line when there is none. */
+  channel(): Promise<Channel>;
   isUp(): boolean;
   /** The broker asked publishers to stop: memory or disk alarm. */
   isBlocked(): boolean;
@@ -148,6 +150,12 @@ export async function openLine(
       if (model) await setUp(model);
     },
     onDown: (notice) => notices.push(notice),
+    async channel() {
+      if (!model) throw new Error('no connection to the broker');
+      const channel = await model.createChannel();
+      channel.on('error', () => {}); // Whoever waits for an answer on it hears of it.
+      return channel;
+    },
     isUp: () => model !== undefined,
     isBlocked: () => blocked,
     async close() {

@@ -1,15 +1,16 @@
-// Dead letters as the command line handles them: read without taking them, what may be shown, and how one goes on.
+// Dead letters as an administrator handles them: read without taking them, what may be shown, sent again or dropped.
 import { createHash } from 'node:crypto';
+import { setTimeout as pass } from 'node:timers/promises';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { z } from 'zod';
-import type { Line } from '#shared/bus/line.ts';
-import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
-import { checkEnvelope, type Envelope, VERSION } from '#shared/messages/envelope.ts';
-import type { Sms } from '#shared/messages/sms.ts';
-import { maskNumber } from '#shared/sms/number.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
+import { type Callback, SMPP_SCHEME } from '../messages/callback.ts';
+import { checkEnvelope, type Envelope, VERSION } from '../messages/envelope.ts';
+import type { Sms } from '../messages/sms.ts';
+import { maskNumber } from '../sms/number.ts';
+import { reasonOf } from '../telemetry/log.ts';
 import {
   type Address,
+  DEAD_READER,
   type DeadKind,
   deadQueue,
   deliverQueue,
@@ -18,8 +19,9 @@ import {
   routerQueue,
   toQueue,
   toReport,
-} from '#shared/topology.ts';
-import { Fault } from './fault.ts';
+} from '../topology.ts';
+import type { Bus } from './bus.ts';
+import type { Claim } from './claim.ts';
 
 export type Letter = {
   /** The beginning of the content's hash: stays the same while other letters come and go. */
@@ -43,6 +45,9 @@ export type Letter = {
 export const MOST_LETTERS = 10_000;
 const KEY_LENGTH = 8;
 const RECEIVE_WITHIN_MS = 10_000;
+const PUBLISH_WITHIN_MS = 30_000;
+const TURN_WITHIN_MS = 15_000;
+const TURN_EVERY_MS = 100;
 const RAW = 'not a JSON list';
 
 /** As bus/dead.ts writes it. */
@@ -51,21 +56,36 @@ const wrapper = z.looseObject({ at: z.int(), queue: z.string(), reason: z.string
 /**
  * Reads up to 10,000 letters of each kind and gives them to `work`, the oldest first. Those that `work` does not remove
  * return when it ends. All are read, even to show some: what returns stands behind what was never read, so a part
- * would be another part each time.
+ * would be another part each time. One reader at a time: what one reads seems to be gone to another.
  */
 export async function withLetters<T>(
-  line: Line,
+  bus: Bus,
   kinds: readonly DeadKind[],
   work: (letters: Letter[]) => Promise<T>,
 ): Promise<T> {
-  let channel: Channel | undefined;
-  await line.onUp(async (model) => {
-    channel = await model.createChannel();
-    channel.on('error', () => {});
-    await channel.prefetch(MOST_LETTERS);
-  });
-  const open = channel!;
+  const claim = await takeTurn(bus);
   try {
+    return await readAll(await bus.channel(), kinds, work);
+  } finally {
+    await claim.release();
+  }
+}
+
+async function takeTurn(bus: Bus): Promise<Claim> {
+  for (const deadline = performance.now() + TURN_WITHIN_MS; performance.now() < deadline; await pass(TURN_EVERY_MS)) {
+    const claim = await bus.tryClaim(DEAD_READER, () => {});
+    if (claim) return claim;
+  }
+  throw new Error('someone else is reading the dead letters: try again in a moment');
+}
+
+async function readAll<T>(
+  open: Channel,
+  kinds: readonly DeadKind[],
+  work: (letters: Letter[]) => Promise<T>,
+): Promise<T> {
+  try {
+    await open.prefetch(MOST_LETTERS);
     const letters: Letter[] = [];
     for (const kind of kinds) {
       const { messageCount } = await open.checkQueue(deadQueue(kind));
@@ -76,7 +96,7 @@ export async function withLetters<T>(
     return await work(letters.sort((a, b) => a.at - b.at));
   } catch (error) {
     if (!/404/.test(reasonOf(error))) throw error;
-    throw new Fault('this broker has no queues for dead letters: run `hermod setup` first');
+    throw new Error('this broker has no queues for dead letters: run `hermod setup` first');
   } finally {
     await open.close().catch(() => {});
   }
@@ -87,7 +107,7 @@ async function receive(channel: Channel, queue: string, wanted: number): Promise
   if (wanted === 0) return [];
   const messages: ConsumeMessage[] = [];
   await new Promise<void>((resolve, reject) => {
-    const tooSlow = () => reject(new Fault('the dead letters do not come: does someone else read them? Try again'));
+    const tooSlow = () => reject(new Error('the dead letters do not come: does someone else read them? Try again'));
     const timer = setTimeout(tooSlow, RECEIVE_WITHIN_MS);
     const take = (message: ConsumeMessage | null) => {
       if (message && messages.length < wanted) messages.push(message);
@@ -148,7 +168,7 @@ function sendable(kind: DeadKind, values: unknown): { envelopes: Envelope[]; fau
 }
 
 /** Where an envelope of a letter goes again. A message is judged afresh, under a new hand-over: no worker takes it for a repeat. */
-export function onward(kind: DeadKind, envelope: Envelope): { to: Address; envelope: Envelope } {
+function onward(kind: DeadKind, envelope: Envelope): { to: Address; envelope: Envelope } {
   if (kind === 'callback') {
     const { url, client } = envelope as Callback;
     return { to: toQueue(url.startsWith(SMPP_SCHEME) ? deliverQueue(client) : NOTIFIER), envelope };
@@ -158,8 +178,26 @@ export function onward(kind: DeadKind, envelope: Envelope): { to: Address; envel
   return { to: toQueue(routerQueue(message.lane)), envelope: { ...message, handover: message.handover + 1 } };
 }
 
+/** Confirmed first, removed then: a crash between the two leaves it twice, never gone. */
+export async function sendAgain(bus: Bus, { kind, envelopes, remove }: Letter): Promise<void> {
+  for (const { to, envelope } of envelopes.map((one) => onward(kind, one))) {
+    // Alone in its AMQP message: what put it aside must not hold up others.
+    await bus.publish(to, [envelope], { withinMs: PUBLISH_WITHIN_MS, mostInBatch: 1 });
+  }
+  remove();
+}
+
+/** Throws one away; a message has its end then. */
+export async function drop(bus: Bus, { kind, envelopes, remove }: Letter): Promise<void> {
+  for (const envelope of kind === 'message' ? envelopes : []) {
+    const end = givenUp(envelope as Sms, Date.now());
+    await bus.publish(end.to, [end.envelope], { withinMs: PUBLISH_WITHIN_MS });
+  }
+  remove();
+}
+
 /** What the client is told when a message is given up. A provider that had it may have sent it. */
-export function givenUp(message: Sms, at: number): { to: Address; envelope: Envelope } {
+function givenUp(message: Sms, at: number): { to: Address; envelope: Envelope } {
   const { id, handover, provider } = message;
   return {
     to: toReport('final'),
