@@ -14,6 +14,8 @@ export type ChildOptions = {
   configFile: string;
   amqpUrl: string;
   adminPort: number;
+  /** Environment of the first process, and of none that is started in its place. */
+  firstEnv?: Record<string, string>;
   /** A line of the child's output (its log), and one about it. */
   output: (line: string) => void;
   say: (line: string) => void;
@@ -34,6 +36,8 @@ export function startChild(options: ChildOptions): Child {
   let exited: Promise<void> = Promise.resolve();
   let heardAt = 0;
 
+  let firstEnv: Record<string, string> | undefined = options.firstEnv;
+
   function spawn(onReady: () => void, onEnd: (fault: string) => void): void {
     const args = [
       '--services',
@@ -44,9 +48,10 @@ export function startChild(options: ChildOptions): Child {
       String(options.adminPort),
     ];
     const child = fork(HOST, args, {
-      env: { ...process.env, AMQP_URL: options.amqpUrl },
+      env: { ...process.env, AMQP_URL: options.amqpUrl, ...firstEnv },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    firstEnv = undefined;
     process_ = child;
     heardAt = performance.now();
     let fault = '';

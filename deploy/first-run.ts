@@ -10,6 +10,9 @@ const text = () => `# yaml-language-server: $schema=../deploy/config/gateway.sch
 # Hermod's configuration. \`npm run hermod -- check\` checks it; every setting is described by
 # \`npm run hermod -- check --schema\`. Secrets can come from the environment as \${NAME} or from a file as \${file:path}.
 
+listen:
+  console: {} # http://127.0.0.1:2781/ for people with a browser; who may use it stands in deploy/docs/console.md
+
 clients:
   demo:
     password: ${secret(16)} # plain text is for this sandbox only: \`npm run hermod -- password\` makes a hash

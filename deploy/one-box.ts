@@ -1,9 +1,11 @@
 // `npm start`: the whole gateway on this one machine. Finds or sets up RabbitMQ, declares the topology, runs the services
 // in few processes, starts again what dies, and on Ctrl-C or SIGTERM stops everything in order.
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { declareTopology } from '#shared/bus/declared.ts';
+import { firstSms } from '#shared/config/first-sms.ts';
 import { type Loaded, loadConfig } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { topologyOf } from '#shared/topology.ts';
@@ -15,7 +17,7 @@ import { writeFirstConfig } from './first-run.ts';
 const ROOT = resolve(import.meta.dirname, '..');
 /** Which services share a process, in the order of their start; measured on two cores (test/load). They stop in reverse. */
 const PROCESSES: readonly (readonly string[])[] = [
-  ['ledger', 'notifier'],
+  ['ledger', 'notifier', 'console'],
   [
     'router',
     'egress-smpp',
@@ -56,6 +58,8 @@ try {
   fail((error as Error).message);
 }
 const started: { broker?: Broker; sandbox?: Sandbox; children: Child[] } = { children: [] };
+/** Of the console's first link. */
+const consoleEntry = randomBytes(24).toString('base64url');
 const urlFile = join(loaded!.dir, 'broker.url');
 let ending: Promise<void> | undefined;
 
@@ -126,7 +130,10 @@ async function start(): Promise<void> {
   for (const group of PROCESSES) {
     if (ending) return;
     const services = group.filter((name) => isWanted(name, config));
-    const child = startChild({ services, configFile: file, amqpUrl: broker.url, adminPort, output, say });
+    // A console that is started again does not know the link any more: it may have been used.
+    const knows = services.includes('console') && Object.keys(config.console.users).length === 0;
+    const firstEnv: Record<string, string> = knows ? { HERMOD_CONSOLE_ENTRY: consoleEntry } : {};
+    const child = startChild({ services, configFile: file, amqpUrl: broker.url, adminPort, firstEnv, output, say });
     started.children.push(child);
     await child.ready;
     if (adminPort !== 0) adminPort++;
@@ -137,6 +144,7 @@ async function start(): Promise<void> {
 /** Doors that the configuration does not open are not started, nor bearers without a provider. */
 function isWanted(name: string, { listen, providers }: Loaded['config']): boolean {
   if (name.startsWith('egress-')) return Object.values(providers).some(({ bearer }) => name === `egress-${bearer}`);
+  if (name === 'console') return listen.console !== undefined;
   if (name === 'ingress-dlr') return listen.dlr !== undefined;
   if (name === 'ingress-smtp') return listen.smtp !== undefined || listen.smtps !== undefined;
   if (name === 'ingress-smpp') return listen.smpp !== undefined;
@@ -160,19 +168,24 @@ function watch(broker: Broker): void {
 
 function welcome(): void {
   const { config, file } = loaded;
-  const { host, port } = config.listen.http;
-  const [client, row] = Object.entries(config.clients)[0] ?? [];
-  const plain = row && !row.password.startsWith('scrypt$') && config.sandbox ? row.password : 'PASSWORD';
-  const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/cgi-bin/sendsms?username=${client ?? 'NAME'}&password=${plain}&to=%2B447700900123&text=Hello+from+Hermod&dlr-mask=31`;
   say(`
 Hermod is running.
 
-  Send an SMS       curl -i "${url}"
-  ${config.sandbox ? `See it arrive     http://127.0.0.1:${config.sandbox.page}/ (and in this terminal)\n  ` : ''}Its story         npm run hermod -- status ID      (ID: the x-message-id of the answer)
+  Send an SMS       ${firstSms(config)}
+  ${config.listen.console ? `${consoleLine(config)}\n  ` : ''}${config.sandbox ? `See it arrive     http://127.0.0.1:${config.sandbox.page}/ (and in this terminal)\n  ` : ''}Its story         npm run hermod -- status ID      (ID: the x-message-id of the answer)
   Configuration     ${relative(process.cwd(), file)}
   Logs              ${logFile === '-' ? 'here' : relative(process.cwd(), logFile)}
   Stop              Ctrl-C
 `);
+}
+
+/** Where the console is. Without an account the link logs in as an admin: once, and within half an hour. */
+function consoleLine({ listen, console: { users } }: Loaded['config']): string {
+  const { host, port, tls, url } = listen.console!;
+  const name = { '0.0.0.0': '127.0.0.1', '::': 'localhost' }[host] ?? (host.includes(':') ? `[${host}]` : host);
+  const address = url?.replace(/\/$/, '') ?? `http${tls ? 's' : ''}://${name}:${port}`;
+  if (Object.keys(users).length > 0) return `Console           ${address}/`;
+  return `Console           ${address}/#enter=${consoleEntry}   (this link: once, within 30 min)`;
 }
 
 /** Service logs go to a file, so that the terminal stays readable; faults are shown there too. */

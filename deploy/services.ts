@@ -15,4 +15,5 @@ export const SERVICES: Record<string, () => Promise<Service>> = {
   'ingress-smtp': async () => (await import('../services/ingress-smtp/main.ts')).ingressSmtp,
   'ingress-smpp': async () => (await import('../services/ingress-smpp/main.ts')).ingressSmpp,
   'ingress-http': async () => (await import('../services/ingress-http/main.ts')).ingressHttp,
+  console: async () => (await import('../services/console/main.ts')).consoleService,
 };

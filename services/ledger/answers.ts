@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
-import type { Database, Row, Sql } from './database.ts';
+import type { Database, Row, Sql, Value } from './database.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
 import type { Seal } from './seal.ts';
@@ -22,21 +22,30 @@ export const question = z.discriminatedUnion('ask', [
     limit: z.int().min(1).max(1_000).default(100),
   }),
   /**
-   * A client's messages, newest first: in this state, to this number (E.164 digits), accepted since then (epoch ms),
-   * older than the message `before`. `next` is the `before` of the next page, absent on the last.
+   * Messages of a client, or of all, newest first: in this state, last with this provider, to this number (E.164 digits),
+   * accepted since then (epoch ms), older than the message `before`. `next` is the `before` of the next page, absent on
+   * the last.
    */
   z.strictObject({
     ask: z.literal('list'),
-    client: z.string(),
+    client: z.string().optional(),
     state: z.string().max(16).optional(),
+    provider: z.string().max(32).optional(),
     to: z
       .string()
       .regex(/^\d{1,15}$/)
+      .optional(),
+    /** To numbers that end in these, in place of `to`. */
+    digits: z
+      .string()
+      .regex(/^\d{3,15}$/)
       .optional(),
     since: z.int().default(0),
     before: z.uuid().optional(),
     limit: z.int().min(1).max(1_000).default(100),
   }),
+  /** The full number of a message: whoever asks writes down for whom. Masked already where retention has passed. */
+  z.strictObject({ ask: z.literal('number'), id: z.uuid() }),
   /** Ends a scheduled message: `{state}` is `cancelled`, `too late` after its release, or `unknown`. */
   z.strictObject({ ask: z.literal('cancel'), id: z.uuid(), client: z.string().optional() }),
   /** Receipts that match no message yet: how many of each provider, and the latest. */
@@ -69,8 +78,7 @@ const SQL = {
   owed: 'select count(*) as n from outbox where message_id = $1',
   find: `select * from message where id >= $1 and known = 1 and (number like $2 or number_hash = $3)
     order by id desc limit $4`,
-  list: `select * from message where client = $1 and id < $2 and id >= $3 and ($4 = '' or state = $4)
-    and ($5 = '' or number = $5 or number_hash = $6) order by id desc limit $7`,
+  number: 'select number from message where id = $1 and known = 1',
   unmatched: 'select * from unmatched_receipt order by at desc limit $1',
   unmatchedCount: 'select provider, count(*) as n from unmatched_receipt group by provider order by provider',
   providers: 'select name from known_provider order by name',
@@ -93,9 +101,22 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
     return { ...messageOf(row), attempts: attempts.map(attemptOf), callbacksWaiting: owed!.n };
   }
 
-  async function list({ client, state = '', to = '', since, before = LAST_ID, limit }: Asked<'list'>) {
-    const hash = to && seal.hash(to);
-    const rows = await read.rows<MessageRow>(SQL.list, client, before, firstIdAt(since), state, to, hash, limit);
+  async function list({ client, state, provider, to, digits, since, before = LAST_ID, limit }: Asked<'list'>) {
+    const conditions = ['known = 1'];
+    const values: Value[] = [];
+    const add = (condition: string, ...sought: (string | undefined)[]) => {
+      if (sought[0] === undefined) return;
+      conditions.push(condition.replaceAll('?', () => `$${values.push(sought.shift()!)}`));
+    };
+    add('id < ?', before);
+    add('id >= ?', firstIdAt(since));
+    add('client = ?', client);
+    add('state = ?', state);
+    add('provider = ?', provider);
+    add('(number = ? or number_hash = ?)', to, to && seal.hash(to));
+    add('(number like ? or number_hash = ?)', digits && `%${digits}`, digits && seal.hash(digits));
+    const sql = `select * from message where ${conditions.join(' and ')} order by id desc limit ${limit}`;
+    const rows = await read.rows<MessageRow>(sql, ...values);
     return { messages: rows.map(messageOf), ...(rows.length === limit ? { next: rows.at(-1)!.id } : {}) };
   }
 
@@ -144,6 +165,8 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
         }
         case 'list':
           return list(q);
+        case 'number':
+          return (await read.rows(SQL.number, q.id))[0]?.number ?? null;
         case 'cancel':
           return cancelled(q);
         case 'receipts':

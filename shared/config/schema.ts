@@ -9,6 +9,7 @@ import { scriptProvider, scriptsSection } from './bearers/script.ts';
 import { smppProvider } from './bearers/smpp.ts';
 import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
+import { consoleListener, consoleSection } from './console.ts';
 import { httpListener, kannelAdminListener } from './http.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection } from './mail.ts';
@@ -73,6 +74,8 @@ export const schema = z.strictObject({
       smpp: smppListener.optional(),
       /** Callbacks of HTTP providers: delivery receipts and incoming messages. */
       dlr: dlrListener.optional(),
+      /** The console, for people with a browser. */
+      console: consoleListener.optional(),
       /** /live, /ready and /metrics. */
       admin: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.default(9_464) }).prefault({}),
     })
@@ -114,6 +117,8 @@ export const schema = z.strictObject({
       bulk: z.number().min(0).max(1).default(0.01),
     })
     .prefault({}),
+  /** Who may use the console. */
+  console: consoleSection(name).prefault({}),
   ledger: ledgerSection.prefault({}),
   /** How long what is remembered is kept. */
   retention: retentionSection.prefault({}),

@@ -91,7 +91,8 @@ export function openCredentials(clients: Config['clients']): Credentials {
   };
 }
 
-async function isHashOf(password: string, line: string): Promise<boolean> {
+/** Whether the password is the one of this `scrypt$…` line. */
+export async function isHashOf(password: string, line: string): Promise<boolean> {
   const [, N, r, p, salt, key] = line.split('$');
   const wanted = Buffer.from(key ?? '', 'base64url');
   const cost = { N: Number(N), r: Number(r), p: Number(p) };

@@ -1,9 +1,18 @@
-// The access log: one JSON line per accept, hand-over, receipt, final state and refusal. Ids, names from the
+// The access log: one JSON line per accept, hand-over, receipt, final state, refusal and action at the console. Ids, names from the
 // configuration and masked numbers; never a text.
 import pino from 'pino';
 
 export type AccessEvent = {
-  event: 'accepted' | 'refused' | 'submitted' | 'given-back' | 'receipt' | 'final' | 'callback' | 'incoming';
+  event:
+    | 'accepted'
+    | 'refused'
+    | 'submitted'
+    | 'given-back'
+    | 'receipt'
+    | 'final'
+    | 'callback'
+    | 'incoming'
+    | 'console';
   id?: string;
   /** Its trace id. */
   trace?: string | undefined;
@@ -16,6 +25,10 @@ export type AccessEvent = {
   segments?: number;
   state?: string;
   reason?: string;
+  /** Who did what at the console, and with what: a provider, a message's id, or a dead letter's key. */
+  user?: string;
+  action?: string;
+  letter?: string;
   /** Who called; for a callback the host that was called. */
   address?: string;
   /** Milliseconds since the door accepted it; of a callback, its duration. */

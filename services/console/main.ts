@@ -1,0 +1,50 @@
+// console. For people with a browser: messages and their stories, providers, queues and dead letters, and putting things
+// right. Asks the ledger on `ledger.rpc`, hears the exchange `health`, looks at the depths of all queues, reads
+// `dead.<kind>` and publishes what is sent again from there.
+import { readPems } from '#shared/doors/pems.ts';
+import { type Context, portError, runServices, type Service } from '#shared/service.ts';
+import { openAccounts } from './accounts.ts';
+import { addAssets } from './assets.ts';
+import { addDoor } from './door.ts';
+import { addLetters } from './letters.ts';
+import { addLive } from './live.ts';
+import { addMessages } from './messages.ts';
+import { openWatch } from './now.ts';
+import { addProviders } from './providers.ts';
+import { guard, openServer } from './server.ts';
+import { openSessions } from './sessions.ts';
+
+const ENTRY = 'HERMOD_CONSOLE_ENTRY';
+
+export const consoleService: Service = {
+  name: 'console',
+  async start({ config, dir, bus, log }: Context) {
+    const listener = config.listen.console;
+    if (!listener) throw new Error('the configuration has no listen.console: add it, or do not start console');
+    const entry = process.env[ENTRY];
+    // Programs that this process starts have no business with it.
+    delete process.env[ENTRY];
+    const accounts = openAccounts(config.console.users, entry);
+    const sessions = openSessions(config.console);
+    const watch = await openWatch(bus, config);
+    const app = openServer(listener, readPems('console', listener.tls, dir), log);
+    addAssets(app);
+    await app.register(
+      async (scope) => {
+        guard(scope, listener, sessions);
+        addDoor(scope, config, accounts, sessions);
+        addLive(scope, watch, sessions, listener, log);
+        addMessages(scope, bus);
+        addProviders(scope, bus, config);
+        addLetters(scope, bus, watch);
+      },
+      { prefix: '/api' },
+    );
+    await app.listen({ host: listener.host, port: listener.port }).catch((error) => {
+      throw portError(error, 'listen.console');
+    });
+    return { stop: () => app.close() };
+  },
+};
+
+if (import.meta.main) await runServices([consoleService]);

@@ -1,0 +1,72 @@
+// Messages: searched, one with its story, a scheduled one cancelled, a number revealed. All from the ledger.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Bus } from '#shared/bus/bus.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
+import { LEDGER_RPC } from '#shared/topology.ts';
+import { parsed } from './door.ts';
+import { note, Refusal } from './server.ts';
+
+const optional = (schema: z.ZodType<string>) => z.union([z.literal(''), schema]).optional();
+
+const search = z.strictObject({
+  client: optional(z.string().max(64)),
+  provider: optional(z.string().max(32)),
+  state: optional(z.string().max(16)),
+  /** The last digits of the number, or all of it, as a person writes it. */
+  number: z
+    .string()
+    .max(40)
+    .transform((text) => text.replaceAll(/[ +()./-]/g, '').replace(/^0+(?=\d{7})/, ''))
+    .pipe(z.union([z.literal(''), z.string().regex(/^\d{3,15}$/, 'write 3 to 15 digits: the last ones, or all')]))
+    .optional(),
+  /** Not older than so many hours. */
+  hours: z.coerce.number().min(0).max(87_600).optional(),
+  before: z.uuid().optional(),
+});
+const params = z.strictObject({ id: z.uuid('no message has such an id') });
+
+const PAGE = 50;
+const HOUR_MS = 3_600_000;
+
+export function addMessages(scope: FastifyInstance, bus: Bus): void {
+  const ask = async <T>(question: Record<string, unknown>): Promise<T> => {
+    try {
+      return (await bus.ask(LEDGER_RPC, question)) as T;
+    } catch (error) {
+      throw new Refusal(503, reasonOf(error));
+    }
+  };
+  const idIn = (value: unknown) => parsed(params, value).id.toLowerCase();
+
+  scope.get('/messages', ({ query }) => {
+    const { number, hours, ...rest } = parsed(search, query);
+    const sought = Object.entries({ ...rest, digits: number }).filter(([, value]) => value);
+    const since = hours ? Math.round(Date.now() - hours * HOUR_MS) : 0;
+    return ask({ ask: 'list', ...Object.fromEntries(sought), since, limit: PAGE });
+  });
+
+  scope.get('/messages/:id', { config: { byItself: true } }, async ({ params }) => {
+    const story = await ask<object | null>({ ask: 'message', id: idIn(params) });
+    if (!story) throw new Refusal(404, 'no message has this id (a new one may take a moment)');
+    return story;
+  });
+
+  scope.post('/messages/:id/cancel', { config: { needs: 'operator' } }, async (request) => {
+    const id = idIn(request.params);
+    const { state } = await ask<{ state: string }>({ ask: 'cancel', id });
+    note(request, request.session!.user, 'cancel', { id, state });
+    if (state === 'unknown') throw new Refusal(404, 'no message has this id');
+    if (state !== 'cancelled') throw new Refusal(409, 'too late: it is on its way, or has ended');
+    return { state };
+  });
+
+  scope.post('/messages/:id/reveal', { config: { needs: 'operator' } }, async (request) => {
+    const id = idIn(request.params);
+    // Written down first: nobody sees a number without it.
+    note(request, request.session!.user, 'reveal', { id });
+    const to = await ask<string | null>({ ask: 'number', id });
+    if (to === null) throw new Refusal(404, 'no message has this id');
+    return { to };
+  });
+}

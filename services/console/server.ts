@@ -1,0 +1,122 @@
+// The console's HTTP server: headers on every answer, and who may call what. Everything below /api needs a session unless
+// its route says otherwise, and what changes something has to come from the console's own pages.
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { ROLES, type Role } from '#shared/config/console.ts';
+import type { Config } from '#shared/config/schema.ts';
+import type { Pems } from '#shared/doors/pems.ts';
+import { logAccess } from '#shared/telemetry/access.ts';
+import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The least role for this route; `viewer` unless set, and nobody has to be logged in for `anyone`. */
+    needs?: Role | 'anyone';
+    /** What a page fetches by itself: no sign that its person is there. */
+    byItself?: boolean;
+  }
+  interface FastifyRequest {
+    session?: Session;
+  }
+}
+
+type Listener = NonNullable<Config['listen']['console']>;
+
+const LIMITS = { requestTimeout: 10_000, keepAliveTimeout: 65_000, bodyLimit: 64 * 1_024, headerSize: 16 * 1_024 };
+const CSP = [
+  "default-src 'self'",
+  "base-uri 'none'",
+  "object-src 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join('; ');
+const HEADERS = {
+  'content-security-policy': CSP,
+  'x-frame-options': 'DENY',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+};
+const HSTS = { 'strict-transport-security': 'max-age=31536000' };
+
+/** An answer that is not a success, in words for the person. */
+export class Refusal extends Error {
+  readonly statusCode: number;
+
+  constructor(statusCode: number, message: string) {
+    super(message);
+    this.statusCode = statusCode;
+  }
+}
+
+export function openServer(listener: Listener, pems: Pems | undefined, log: Log): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    requestTimeout: LIMITS.requestTimeout,
+    keepAliveTimeout: LIMITS.keepAliveTimeout,
+    bodyLimit: LIMITS.bodyLimit,
+    http: { maxHeaderSize: LIMITS.headerSize },
+    ...(pems ? { https: { ...pems, minVersion: 'TLSv1.2' } } : {}),
+  }) as FastifyInstance;
+  // A form on another page can send text, but not JSON.
+  app.removeContentTypeParser('text/plain');
+  const headers = isSecure(listener) ? { ...HEADERS, ...HSTS } : HEADERS;
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(headers);
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'there is no such page' }));
+  app.setErrorHandler((error, _request, reply) => {
+    const { statusCode = 500, message } = error as { statusCode?: number; message: string };
+    if (statusCode < 500 || error instanceof Refusal) return reply.code(statusCode).send({ error: message });
+    log.error({ reason: reasonOf(error) }, 'a request failed: a fault of this program');
+    return reply.code(500).send({ error: 'a fault of this program: see the log of the service console' });
+  });
+  return app;
+}
+
+/** Whether browsers speak TLS to us, or to what stands before us. */
+export const isSecure = ({ tls, url }: Listener) => tls !== undefined || (url?.startsWith('https:') ?? false);
+
+/** `__Host-` binds a cookie to this host and TLS, where there is TLS. */
+export const cookieName = (listener: Listener) => (isSecure(listener) ? '__Host-hermod' : 'hermod');
+
+export function tokenIn({ headers }: FastifyRequest, name: string): string | undefined {
+  const cookies = (headers.cookie ?? '').split(';').map((each) => each.trim());
+  return cookies.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** Before any route of `scope`: a session with the right role, and our own origin for what changes something. */
+export function guard(scope: FastifyInstance, listener: Listener, sessions: Sessions): void {
+  const own = listener.url ? new URL(listener.url).origin : undefined;
+  const scheme = listener.tls ? 'https' : 'http';
+  const isOurs = ({ headers }: FastifyRequest) =>
+    headers.origin === (own ?? `${scheme}://${headers.host}`) &&
+    (headers['sec-fetch-site'] ?? 'same-origin') === 'same-origin';
+
+  scope.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const { needs = 'viewer', byItself = false } = request.routeOptions.config;
+    if (!['GET', 'HEAD'].includes(request.method) && !isOurs(request))
+      throw new Refusal(403, 'this did not come from a page of the console');
+    if (needs === 'anyone') return;
+    const session = sessions.find(tokenIn(request, cookieName(listener)), !byItself);
+    if (!session) throw new Refusal(401, 'log in first');
+    if (ROLES.indexOf(session.role) < ROLES.indexOf(needs)) {
+      note(request, session.user, 'refused', { reason: `needs the role ${needs}` });
+      throw new Refusal(403, `this needs the role ${needs}`);
+    }
+    request.session = session;
+  });
+}
+
+/** Who did what, in the access log. */
+export function note(
+  { ip }: FastifyRequest,
+  user: string,
+  action: string,
+  more: { id?: string; provider?: string; letter?: string; state?: string; reason?: string } = {},
+): void {
+  logAccess({ event: 'console', user, action, ...more, address: ip });
+}
