@@ -1,7 +1,8 @@
 // console. For people with a browser: messages and their stories, providers, queues and dead letters, and putting things
 // right. Asks the ledger on `ledger.rpc`, hears the exchange `health`, looks at the depths of all queues, reads
 // `dead.<kind>` and publishes what is sent again from there.
-import { readPems } from '#shared/doors/pems.ts';
+import type { Server as TlsServer } from 'node:tls';
+import { followPems, readPems } from '#shared/doors/pems.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { openAccounts } from './accounts.ts';
 import { addAssets } from './assets.ts';
@@ -24,6 +25,8 @@ export const consoleService: Service = {
     const entry = process.env[ENTRY];
     // Programs that this process starts have no business with it.
     delete process.env[ENTRY];
+    if (!entry && Object.keys(config.console.users).length === 0)
+      log.warn('nobody can log in: the configuration has no console.users');
     const accounts = openAccounts(config.console.users, entry);
     const sessions = openSessions(config.console);
     const watch = await openWatch(bus, config);
@@ -43,7 +46,15 @@ export const consoleService: Service = {
     await app.listen({ host: listener.host, port: listener.port }).catch((error) => {
       throw portError(error, 'listen.console');
     });
-    return { stop: () => app.close() };
+    const unfollow = followPems('console', listener.tls, { dir, log }, (renewed) => {
+      (app.server as unknown as TlsServer).setSecureContext(renewed);
+    });
+    return {
+      stop: () => {
+        unfollow();
+        return app.close();
+      },
+    };
   },
 };
 

@@ -52,13 +52,14 @@ export class Refusal extends Error {
 }
 
 export function openServer(listener: Listener, pems: Pems | undefined, log: Log): FastifyInstance {
+  const socket = { maxHeaderSize: LIMITS.headerSize };
   const app = fastify({
     logger: false,
     requestTimeout: LIMITS.requestTimeout,
     keepAliveTimeout: LIMITS.keepAliveTimeout,
     bodyLimit: LIMITS.bodyLimit,
-    http: { maxHeaderSize: LIMITS.headerSize },
-    ...(pems ? { https: { ...pems, minVersion: 'TLSv1.2' } } : {}),
+    trustProxy: listener.proxies.length > 0 ? listener.proxies : false,
+    ...(pems ? { https: { ...socket, ...pems } } : { http: socket }),
   }) as FastifyInstance;
   // A form on another page can send text, but not JSON.
   app.removeContentTypeParser('text/plain');

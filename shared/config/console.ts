@@ -1,14 +1,18 @@
 // The configuration of the console: where it listens, and who may use it.
 import { z } from 'zod';
+import { network } from './names.ts';
+import { listenerTls } from './tls.ts';
 import { duration } from './units.ts';
 
 export const consoleListener = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: z.int().min(0).max(65_535).default(2_781),
-  /** TLS from the first octet. PEM files, relative to the configuration file. Read at the start. */
-  tls: z.strictObject({ cert: z.string().min(1), key: z.string().min(1) }).optional(),
+  /** TLS from the first octet. */
+  tls: listenerTls.optional(),
   /** The address that browsers show when something stands before it, such as https://sms-console.example.com. */
   url: z.url({ protocol: /^https?$/ }).optional(),
+  /** Proxies in front of it, whose X-Forwarded-For is believed. */
+  proxies: z.array(network).default([]),
 });
 
 /** What each role may: a viewer looks; an operator puts things right too; an admin can also throw dead letters away. */

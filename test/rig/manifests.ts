@@ -24,7 +24,16 @@ export const objectsIn = (text: string): Manifest[] =>
 
 /** Every object of an overlay. */
 export const render = (overlay: string): Manifest[] =>
-  objectsIn(execFileSync('kubectl', ['kustomize', join(ROOT, overlay)], { encoding: 'utf8', maxBuffer: 64 << 20 }));
+  objectsIn(execFileSync('kubectl', ['kustomize', join(ROOT, overlay)], { encoding: 'utf8', maxBuffer: 64 << 20 })).map(
+    unfolded,
+  );
+
+/** Long values of a Secret are written on several lines: the API server reads them so, their schema does not. */
+function unfolded(object: Manifest): Manifest {
+  if (object.kind !== 'Secret') return object;
+  const values = Object.entries<string>(object.data ?? {}).map(([key, value]) => [key, value.replaceAll(/\s/g, '')]);
+  return { ...object, data: Object.fromEntries(values) };
+}
 
 const PACKAGES: Record<string, string> = {
   'keda.sh': '@kubernetes-models/keda/keda.sh',
