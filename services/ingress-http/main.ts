@@ -40,7 +40,7 @@ export const ingressHttp: Service = {
     const means = { config, bus, log, credentials, keys: openKeys(config.clients) };
     await serveRefusals(bus, 'http');
     await serveLists(bus, { config, file });
-    const { host, port, tls } = config.listen.http;
+    const { host, port, tls, proxies } = config.listen.http;
     const pems = readPems('http', tls, dir);
     const socket = { maxHeaderSize: LIMITS.headerSize, connectionsCheckingInterval: LIMITS.lookAfterMs };
     const app = fastify({
@@ -48,6 +48,7 @@ export const ingressHttp: Service = {
       requestTimeout: LIMITS.requestTimeout,
       keepAliveTimeout: LIMITS.keepAliveTimeout,
       bodyLimit: LIMITS.bodyLimit,
+      trustProxy: proxies.length > 0 ? proxies : false,
       ...(pems ? { https: { ...socket, ...pems } } : { http: socket }),
       // Octets matter here, so the query is read by our own parser and fastify's is given nothing to do.
       routerOptions: { querystringParser: () => ({}) },
@@ -61,7 +62,7 @@ export const ingressHttp: Service = {
       if (statusCode >= 400 && statusCode < 500) {
         // Its words may hold the request's line, and that a password: only the code is kept.
         const { code = 'unknown' } = error as { code?: string };
-        refuse('http', 'request', request.socket.remoteAddress ?? '', undefined, { detail: code });
+        refuse('http', 'request', request.ip, undefined, { detail: code });
         return answer(reply, statusCode, `Request not understood (${code}), rejected`);
       }
       log.error({ reason: reasonOf(error) }, 'a request failed: a fault of this program');

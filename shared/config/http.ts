@@ -1,12 +1,14 @@
 // The configuration of the HTTP door and of Kannel's admin port: where they listen.
 import { z } from 'zod';
-import { callerNetwork, port } from './names.ts';
+import { callerNetwork, network, port } from './names.ts';
 import { listenerTls } from './tls.ts';
 
 export const httpListener = z.strictObject({
   host: z.string().default('127.0.0.1'),
   port: port.default(13_013),
   tls: listenerTls.optional(),
+  /** Proxies in front of it, whose X-Forwarded-For is believed: `networks` of clients then see the address behind them. */
+  proxies: z.array(network).default([]),
   /** The path of Kannel's sendsms. */
   sendsms: z
     .string()

@@ -12,6 +12,7 @@ beforeAll(async () => {
   rig = await startRig({
     settings: (standard) => ({
       ...standard,
+      listen: { ...standard.listen, http: { ...(standard.listen.http as object), proxies: ['127.0.0.1'] } },
       clients: {
         ...standard.clients,
         hashed: { password: hashed, sender: '12345', maxSegments: 2, maxRecipients: 2 },
@@ -29,6 +30,18 @@ const ask = async (query: string, path = '/cgi-bin/sendsms') => {
   const answer = await fetch(`${rig.httpUrl}${path}?${query}`);
   return { status: answer.status, body: await answer.text(), headers: answer.headers };
 };
+
+test('a proxy of ours is believed about whom it speaks for', async () => {
+  const from = async (client: string, address: string) => {
+    const url = `${rig.httpUrl}/cgi-bin/sendsms?username=${client}&password=foobar&from=1&to=447700900001&text=x`;
+    return (await fetch(url, { headers: { 'x-forwarded-for': address } })).status;
+  };
+  expect(await from('elsewhere', '10.1.2.3')).toBe(202);
+  expect(await from('elsewhere', '192.0.2.1')).toBe(403);
+  expect(await from('here', '10.1.2.3')).toBe(403);
+  // What a caller wrote before the proxy wrote its address is not believed.
+  expect(await from('elsewhere', '10.1.2.3, 192.0.2.1')).toBe(403);
+});
 
 describe('what Kannel answers', () => {
   test.each([

@@ -56,7 +56,7 @@ async function sendsms(
   { config, credentials, bus, log }: Means,
   mayRoute: (e164: string) => boolean,
 ): Promise<Sms[] | Refusal> {
-  const address = request.socket.remoteAddress ?? '';
+  const address = request.ip;
   const { method, headers } = request;
   const query = readParameters({
     method,

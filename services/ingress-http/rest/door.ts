@@ -45,7 +45,7 @@ async function api(v1: FastifyInstance, means: Means): Promise<void> {
   v1.setSerializerCompiler(() => JSON.stringify);
   // Before a body is read, so that a stranger's is not.
   v1.addHook('onRequest', async (request) => {
-    const address = request.socket.remoteAddress ?? '';
+    const address = request.ip;
     const verified = await verify(presentedIn(request.headers.authorization), address, means);
     if (!verified) {
       refuse('http', 'authorization', address);
@@ -84,7 +84,7 @@ function problemOf(error: unknown, request: FastifyRequest, log: Log): Problem {
   const problem = error instanceof Problem ? error : problemOfServer(error as FastifyError, log);
   // What a handler refuses is told by `take`.
   if (problem.kind === 'invalid-request' || problem.kind === 'too-large' || problem.kind === 'unsupported-media-type')
-    refuse('http', 'fields', request.socket.remoteAddress ?? '', request.verified?.name, { detail: problem.message });
+    refuse('http', 'fields', request.ip, request.verified?.name, { detail: problem.message });
   return problem;
 }
 

@@ -62,7 +62,7 @@ export function addSending(app: FastifyInstance, means: Means): void {
     try {
       const call = {
         verified: request.verified!,
-        address: request.socket.remoteAddress ?? '',
+        address: request.ip,
         traceparent: request.headers.traceparent,
         fields: Object.keys(body),
       };

@@ -57,7 +57,7 @@ function mount(app: FastifyInstance, shape: Shape, means: Means): void {
 }
 
 async function serve(request: FastifyRequest, reply: FastifyReply, shape: Shape, means: Means): Promise<FastifyReply> {
-  const address = request.socket.remoteAddress ?? '';
+  const address = request.ip;
   const body = Buffer.isBuffer(request.body) ? request.body : undefined;
   const read = readFields(request.raw.url ?? '', body, shape.known, shape.text);
   const asker = { path: pathOf(request), fields: read ?? (new Map() as Fields) };
