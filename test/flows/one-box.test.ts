@@ -51,11 +51,12 @@ function start(args: string[], env: Record<string, string> = {}): Running {
 /** A configuration on free ports, with the sandbox. */
 async function configuration(
   change: Record<string, unknown> = {},
+  listen: Record<string, unknown> = {},
 ): Promise<{ file: string; page: number; http: number }> {
   const [http, port, page] = await Promise.all([freePort(), freePort(), freePort()]);
   const file = join(dir, `gateway-${http}.yaml`);
   const config = {
-    listen: { http: { port: http }, admin: { port: 0 } },
+    listen: { http: { port: http }, admin: { port: 0 }, ...listen },
     clients: { demo: { password: 'secret', sender: '12345' } },
     providers: { sandbox: { bearer: 'smpp', host: '127.0.0.1', port, systemId: 'hermod', password: 'secret' } },
     routes: [{ to: ['sandbox'] }],
@@ -68,7 +69,8 @@ async function configuration(
 }
 
 test('the printed line sends an SMS that arrives, a killed service comes back, and Ctrl-C ends everything', async () => {
-  const { file, page, http } = await configuration();
+  const console_ = await freePort();
+  const { file, page, http } = await configuration({}, { console: { port: console_ } });
   const box = start(['--config', file]);
   await until('it runs', () => box.output().includes('Hermod is running.'), 40_000);
   const url = /curl -i "([^"]+)"/.exec(box.output())![1]!;
@@ -86,10 +88,22 @@ test('the printed line sends an SMS that arrives, a killed service comes back, a
   await until('its receipt is there', async () => (await look()).state === 'delivered');
   expect(statSync(join(dir, 'broker.url')).mode & 0o777).toBe(0o600);
 
+  const [, link, token] = /^ {2}Console +(\S+)#enter=([\w-]+) /m.exec(box.output())!;
+  expect(link).toBe(`http://127.0.0.1:${console_}/`);
+  const enter = async () =>
+    fetch(`${link}api/enter`, {
+      method: 'POST',
+      headers: { origin: link!.slice(0, -1), 'content-type': 'application/json' },
+      body: JSON.stringify({ token }),
+    }).then(({ status }) => status);
+  expect(await enter()).toBe(200);
+
   const [victim] = children(box.child.pid!);
   process.kill(victim!, 'SIGKILL');
   await until('the killed process runs again', () => / runs again/.test(box.output()), 20_000);
   expect((await fetch(url)).status).toBe(202);
+  // It was the console's process too: the one after it does not know the link.
+  expect(await enter()).toBe(401);
 
   const pids = [box.child.pid!, ...children(box.child.pid!)];
   box.child.kill('SIGINT');

@@ -1,0 +1,77 @@
+// The console's sessions end in time, its first link is for half an hour, and what is wrong is said in words.
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { openAccounts } from '../../../services/console/accounts.ts';
+import { problemsOf } from '../../../services/console/problems.ts';
+import { cookieName, isSecure } from '../../../services/console/server.ts';
+import { openSessions } from '../../../services/console/sessions.ts';
+
+const MIN = 60_000;
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }));
+afterEach(() => void vi.useRealTimers());
+const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
+
+test('a session ends when nothing is done, and at its fixed end whatever is done', () => {
+  const sessions = openSessions({ idle: 30 * MIN, session: 60 * MIN });
+  const token = sessions.open('anna', 'viewer');
+  pass(29 * MIN);
+  expect(sessions.find(token, true)).toMatchObject({ user: 'anna', role: 'viewer' });
+  pass(29 * MIN);
+  expect(sessions.find(token, true)).toBeDefined();
+  pass(3 * MIN);
+  expect(sessions.find(token, true)).toBeUndefined();
+
+  const watched = sessions.open('anna', 'viewer');
+  pass(20 * MIN);
+  expect(sessions.find(watched, false)).toBeDefined();
+  pass(11 * MIN);
+  expect(sessions.find(watched, false), 'what a page does by itself keeps nobody logged in').toBeUndefined();
+  expect(sessions.find(undefined, true)).toBeUndefined();
+  expect(sessions.find('', true)).toBeUndefined();
+});
+
+test('the first link is of no use after half an hour, nor an empty one at any time', () => {
+  const accounts = openAccounts({}, 'token');
+  expect(openAccounts({}, '').enter('', '::1')).toBe('wrong');
+  expect(openAccounts({}, undefined).enter('undefined', '::1')).toBe('wrong');
+  pass(31 * MIN);
+  expect(accounts.enter('token', '::1')).toBe('wrong');
+});
+
+test('the cookie is bound to TLS where browsers speak TLS', () => {
+  const plain = { host: '127.0.0.1', port: 1, proxies: [] };
+  expect([isSecure(plain), cookieName(plain)]).toEqual([false, 'hermod']);
+  const proxied = { ...plain, url: 'https://console.example.com' };
+  expect([isSecure(proxied), cookieName(proxied)]).toEqual([true, '__Host-hermod']);
+});
+
+test('what is wrong comes first, with where to look', () => {
+  const idle = { workers: 1, allowed: 1, waiting: 0, inFlight: 0, sentPerSecond: 0, errorsPerSecond: 0, paused: false };
+  const row = (provider: string, more: object) => ({ provider, state: 'up' as const, bound: 1, ...idle, ...more });
+  const known = {
+    providers: [
+      row('held', { state: 'paused' }),
+      row('failing', { sentPerSecond: 1, errorsPerSecond: 3, lastError: 'ESME_RTHROTTLED' }),
+      row('fine', { sentPerSecond: 9, errorsPerSecond: 1 }),
+      row('gone', { state: 'no worker' }),
+    ],
+    lateReceipts: new Map([['fine', 0.5]]),
+    depths: [
+      { queue: 'router.urgent', waiting: 500, readers: 1 },
+      { queue: 'ledger', waiting: 0, readers: 0 },
+      { queue: 'notifier', waiting: -1, readers: 0 },
+      { queue: 'dead.report', waiting: 2, readers: 0 },
+    ],
+  };
+  expect(problemsOf(known).map(({ level, text, page }) => `${level} ${page}: ${text}`)).toEqual([
+    'bad /queues: Urgent messages wait for the router: 500 in its queue',
+    'bad /queues: Nobody reads the queue ledger: nothing is written down, and no client is told',
+    'bad /queues: There is no queue notifier at the broker: run hermod setup',
+    'bad /providers: failing fails 75 % of what it is given: ESME_RTHROTTLED',
+    'bad /providers: No worker speaks for gone: is its egress service running?',
+    'bad /queues: 2 dead letters wait for someone to decide',
+    'note /providers: held is paused: its messages take the next provider, or wait',
+    'note /providers: Receipts of fine come late: 50 % after more than 15 min',
+  ]);
+  expect(problemsOf({ ...known, broker: 'no connection to the broker' })).toHaveLength(1);
+  expect(problemsOf({ providers: [], lateReceipts: new Map(), depths: [] })).toEqual([]);
+});
