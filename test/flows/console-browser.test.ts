@@ -104,6 +104,7 @@ test('a night on call', async () => {
   // Search.
   await page.tabTo('Messages');
   await page.press('Enter');
+  await page.shows('Number or id');
   await page.tabTo('Number or id');
   await page.type('900123');
   await page.press('Enter');
@@ -126,6 +127,7 @@ test('a night on call', async () => {
   await page.tabTo('Pause');
   await page.press('Enter');
   await page.shows('sandbox is paused.');
+  await page.shows(/^Resume$/m);
   await page.tabTo('Resume sandbox');
   await hasNames();
   await keep('providers');
@@ -135,6 +137,7 @@ test('a night on call', async () => {
   await keep('paused');
   await page.tabTo('Providers');
   await page.press('Enter');
+  await page.shows(/^Resume$/m);
   await page.tabTo('Resume sandbox');
   await page.press('Enter');
   await page.shows('sandbox takes messages again.');
