@@ -25,15 +25,13 @@ export type Services = {
   freeze(name: ServiceName, ms: number): Promise<void>;
   /** SIGTERM, as in a rollout. Resolves when the new process is ready. */
   restart(name: ServiceName): Promise<void>;
-  /** Milliseconds that SIGTERM took, the longest of all. */
-  longestStop(): number;
+  pids(): Map<ServiceName, number>;
   stop(): Promise<void>;
 };
 
 export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Promise<Services> {
   const running = new Map<ServiceName, { child: ChildProcess; ready: Promise<void> }>();
   let stopping = false;
-  let longestStop = 0;
 
   function start(name: ServiceName): Promise<void> {
     const child = spawn(process.execPath, [join(ROOT, 'services', name, 'main.ts'), '--admin-port', '0'], {
@@ -58,10 +56,6 @@ export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Prom
   /** Resolves when the service is another process than the one that gets `signal`, and ready if asked. */
   async function replace(name: ServiceName, signal: 'SIGKILL' | 'SIGTERM', ready: boolean): Promise<void> {
     const old = running.get(name)?.child;
-    const startedAt = performance.now();
-    old?.once('exit', () => {
-      if (signal === 'SIGTERM') longestStop = Math.max(longestStop, performance.now() - startedAt);
-    });
     old?.kill(signal);
     const isNew = () => running.has(name) && running.get(name)!.child !== old;
     await until(`${name} runs again`, isNew, 20_000);
@@ -78,7 +72,7 @@ export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Prom
       await new Promise((thaw) => setTimeout(thaw, ms));
       child.kill('SIGCONT');
     },
-    longestStop: () => longestStop,
+    pids: () => new Map([...running].map(([name, { child }]) => [name, child.pid!])),
     async stop() {
       stopping = true;
       for (const { child } of running.values()) child.kill('SIGTERM');

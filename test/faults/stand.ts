@@ -21,7 +21,7 @@ import { type Services, startServices } from './services.ts';
 
 export const WINDOW = 50;
 export const BINDS = 1;
-const PROVIDER = 'sandbox';
+export const PROVIDER = 'sandbox';
 
 /** What became of the messages that were offered, by recipient. */
 export type Tally = {
