@@ -1,7 +1,7 @@
 // The load generator, a process of its own. At a fixed rate it sends on schedule whatever the answers do, and latency
 // counts from the time at which a message was due; at full speed each connection sends when its answer has come.
 import { setTimeout as pause } from 'node:timers/promises';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { type Caller, type Callers, openCallers } from './callers.ts';
 import { answer, now } from './rig.ts';
 import type { Account } from './smpp-session.ts';
@@ -9,8 +9,6 @@ import type { Account } from './smpp-session.ts';
 /** How long after the last request answers are waited for. */
 const PATIENCE_MS = 10_000;
 const RECEIPT_POLL_MS = 20;
-/** The ticker does not wake more often than this; what is due by then leaves together. */
-const LEAST_TICK_MS = 0.2;
 
 export type Job = {
   door: 'http' | 'smpp';
@@ -137,20 +135,9 @@ async function receiptsCame(callers: Callers, wanted: number): Promise<void> {
 
 /** setTimeout knows whole milliseconds only: a thread that sleeps on a futex wakes within a tenth of one. */
 function startTicker(rate: number, startedAt: number, tick: () => void): Worker {
-  const worker = new Worker(new URL(import.meta.url), { workerData: { rate, startedAt } });
+  const worker = new Worker(new URL('./ticker.ts', import.meta.url), { workerData: { rate, startedAt } });
   worker.on('message', tick);
   return worker;
 }
 
-function tickForEver({ rate, startedAt }: { rate: number; startedAt: number }): never {
-  const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  const every = Math.max(LEAST_TICK_MS, 1_000 / rate);
-  for (;;) {
-    const ticks = Math.floor((now() - startedAt) / every) + 1;
-    Atomics.wait(sleeper, 0, 0, Math.max(0, startedAt + ticks * every - now()));
-    parentPort!.postMessage(0);
-  }
-}
-
-if (!isMainThread && workerData) tickForEver(workerData);
-else if (import.meta.main) answer({ run } satisfies GeneratorApi);
+if (import.meta.main) answer({ run } satisfies GeneratorApi);
