@@ -38,7 +38,7 @@ test('units, defaults and secrets', () => {
   const config = read(GOOD);
   expect(config.clients.ise).toMatchObject({ password: 'from the environment', validity: 120_000, lane: 'urgent' });
   expect(config.providers.main).toMatchObject({ rate: 10, port: 2775, window: 100, binds: 1, onUnknown: 'resend' });
-  expect(config.listen.http).toEqual({ host: '127.0.0.1', port: 13013, sendsms: '/cgi-bin/sendsms' });
+  expect(config.listen.http).toEqual({ host: '127.0.0.1', port: 13013, proxies: [], sendsms: '/cgi-bin/sendsms' });
   expect(config.limits.failoverAfter).toBe(10_000);
 });
 
