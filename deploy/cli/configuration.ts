@@ -10,6 +10,8 @@ import { type Config, jsonSchema, type Route } from '#shared/config/schema.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { newKey, newWebhookSecret } from '#shared/doors/keys.ts';
 import { pemsFault } from '#shared/doors/pems.ts';
+import { readPems } from '#shared/http/pems.ts';
+import { reasonOf } from '#shared/telemetry/log.ts';
 import { topologyOf } from '#shared/topology.ts';
 import { Fault, usageFault } from './fault.ts';
 import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
@@ -81,12 +83,19 @@ function checkFile(file: string, { json }: Options): void {
   }
 }
 
-/** The first listener whose certificate or key clients could not use. */
-function certificateFault({ config: { listen }, dir }: Loaded): string | undefined {
+/** The first listener whose certificate or key clients could not use, or provider whose files we could not. */
+function certificateFault({ config: { listen, providers }, dir }: Loaded): string | undefined {
   for (const [name, listener] of Object.entries(listen)) {
     const tls = listener && 'tls' in listener ? listener.tls : undefined;
     const fault = tls && pemsFault(name, tls, dir);
     if (fault) return fault;
+  }
+  for (const [name, row] of Object.entries(providers)) {
+    try {
+      if ('tls' in row && row.tls) readPems(`providers.${name}.tls`, row.tls, dir);
+    } catch (error) {
+      return reasonOf(error);
+    }
   }
   return undefined;
 }

@@ -63,3 +63,14 @@ test('hermod check says so in one line, and is content with a whole chain', () =
   );
   expect(check({ ca: 'ca.pem' })).toMatchObject({ status: 0, stderr: '' });
 });
+
+test('hermod check looks for the files of a provider too', () => {
+  const row = { bearer: 'smpp', host: 'smsc.example.net', systemId: 'acme', tls: { ca: 'no.pem' } };
+  writeFileSync(join(dir, 'gateway.yaml'), JSON.stringify({ providers: { main: row } }));
+  const cli = resolve(import.meta.dirname, '../../../deploy/cli/hermod.ts');
+  const { status, stderr } = spawnSync(process.execPath, [cli, 'check', join(dir, 'gateway.yaml')], {
+    encoding: 'utf8',
+  });
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/^[^\n]*gateway\.yaml: providers\.main\.tls\.ca: ENOENT[^\n]*\n$/);
+});
