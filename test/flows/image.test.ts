@@ -31,7 +31,14 @@ beforeAll(async () => {
   writeFileSync(
     configFile,
     stringify({
-      listen: { http: await door(), smtp: await door(), smpp: await door(), dlr: await dlr(), admin: { port: 0 } },
+      listen: {
+        http: await door(),
+        smtp: await door(),
+        smpp: await door(),
+        dlr: await dlr(),
+        console: await door(),
+        admin: { port: 0 },
+      },
       clients: { tester: { password: 'foobar', sender: '12345' } },
       ledger: { file: join(state, 'ledger.sqlite') },
     }),

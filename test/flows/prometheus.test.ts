@@ -129,7 +129,7 @@ function startLoad(smtpPort: number): NodeJS.Timeout {
     const to = `4477009${String(n++).padStart(5, '0')}`;
     const dlr = { 'dlr-mask': '31', 'dlr-url': `http://127.0.0.1:${receiver.port}/` };
     void rig.send({ to: `${to} ${to}`, text: 'x', ...dlr }).catch(() => {});
-    if (n % 5 === 0) void rig.send({ to, text: 'x', password: 'wrong' }).catch(() => {});
+    if (n % 5 === 0) void rig.send({ to, text: 'x', username: 'stranger' }).catch(() => {});
     if (n % 5 === 1)
       void mailer.sendMail({ from: 'a@test', to: `${to}@otp.example`, subject: 'x', text: 'x' }).catch(() => {});
   }, 50);

@@ -1,8 +1,6 @@
 // The system under test: Hermod as in production, on a broker and with a configuration of its own.
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { declareTopology } from '#shared/bus/declared.ts';
@@ -11,6 +9,7 @@ import { hashPassword } from '#shared/doors/credentials.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { deliverQueue, egressQueue, LANES, topology } from '#shared/topology.ts';
 import { startPrivateNode } from '../../deploy/broker/node.ts';
+import { freePort } from '../rig/port.ts';
 import { listenerOf } from './measure.ts';
 import { ACCOUNT } from './smsc.ts';
 
@@ -179,21 +178,6 @@ async function end(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
   await exited;
   clearTimeout(late);
-}
-
-/** Below the range from which the kernel gives ports to clients (32768 on Linux): it stays free until the door opens it. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
-    await new Promise((resolve) => server.close(resolve));
-    return port;
-  }
 }
 
 /** Declares the topology. Another gateway's broker is left alone: it would send the bench's messages, and we its. */
