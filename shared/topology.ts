@@ -1,6 +1,6 @@
 // Every exchange, queue and binding of the gateway, as plain data. Nothing else in the code spells a queue's name.
 // Arguments are constants: RabbitMQ answers 406 to a changed argument, so what configuration decides travels with the
-// message, and a changed argument here means a new queue name.
+// message, and a changed argument here means a new queue name and a line in SUCCEEDED.
 import type { Config } from './config/schema.ts';
 import { RETRY_STEPS_MS } from './outcome.ts';
 
@@ -47,6 +47,18 @@ export const LEDGER_TURN = 'ledger.turn';
 export const NOTIFIER = 'notifier';
 /** Receipts for a client's SMPP sessions. */
 export const deliverQueue = (client: string) => `deliver.${client}`;
+
+/**
+ * Queues that took the place of others because an argument changed, as `[/^ledger\.2$/, 'ledger']`: set-up binds them in
+ * the place of the others, and who reads them reads the others too. A line goes with the version after its own.
+ */
+const SUCCEEDED: readonly (readonly [name: RegExp, former: string])[] = [];
+
+/** The queue whose place this one took; undefined for one that never changed. */
+export function formerQueue(name: string): string | undefined {
+  const line = SUCCEEDED.find(([now]) => now.test(name));
+  return line && name.replace(...line);
+}
 
 export type Queue = { name: string; arguments: Record<string, string | number | boolean> };
 export type Exchange = { name: string; type: 'direct' | 'fanout' };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { parseDocument } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
-import { brokerName } from '#shared/bus/line.ts';
+import { brokerName, type Line } from '#shared/bus/line.ts';
 import { ConfigError, type Loaded, loadConfig } from '#shared/config/load.ts';
 import { ranksOf } from '#shared/config/routes.ts';
 import { type Config, jsonSchema, type Route } from '#shared/config/schema.ts';
@@ -12,7 +12,8 @@ import { newKey, newWebhookSecret } from '#shared/doors/keys.ts';
 import { pemsFault } from '#shared/doors/pems.ts';
 import { readPems } from '#shared/http/pems.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { topologyOf } from '#shared/topology.ts';
+import { type Topology, topologyOf } from '#shared/topology.ts';
+import { type Back, goBack } from './back.ts';
 import { Fault, usageFault } from './fault.ts';
 import { amqpUrl, configFile, type Options, openPlainLine, optionsOf } from './gateway.ts';
 import { count, paint, say, sayJson, warn } from './output.ts';
@@ -33,6 +34,7 @@ export function addConfiguration(program: Command): void {
   program
     .command('setup')
     .description('declare the exchanges and queues for the configuration at the broker in AMQP_URL')
+    .option('--back', 'before an older version takes over: give it back the queues that this version replaced')
     .addHelpText('after', '\nExample:\n  AMQP_URL=amqp://hermod:secret@rabbit/ hermod setup --config gateway.yaml')
     .action((_options, command: Command) => setUp(optionsOf(command)));
   program
@@ -145,11 +147,12 @@ function warningsOf(config: Config, file: string): string[] {
 
 const each = (names: string[], tell: (names: string) => string) => (names.length > 0 ? [tell(names.join(', '))] : []);
 
-async function setUp(options: Options): Promise<void> {
+async function setUp(options: Options & { back?: boolean }): Promise<void> {
   const { config, file } = loadConfig(configFile(options));
   const url = amqpUrl(options);
   const wanted = topologyOf(config);
   const line = await openPlainLine(options);
+  if (options.back) return setBack(line, wanted, options);
   await line.close();
   const { fresh } = await declareTopology(url, wanted);
   const { exchanges, queues, bindings } = wanted;
@@ -160,6 +163,23 @@ async function setUp(options: Options): Promise<void> {
   if (!fresh) return;
   say('A RabbitMQ 3 node can lose new queues, with their messages, if it is killed soon after. On its host, once:');
   say(`  ${FLUSH}`);
+}
+
+async function setBack(line: Line, wanted: Topology, options: Options): Promise<void> {
+  const back: Back[] = [];
+  try {
+    await line.onUp(async (model) => {
+      const channel = await model.createConfirmChannel();
+      channel.on('error', () => {}); // Whoever waits for an answer on it hears of it.
+      back.push(...(await goBack(channel, wanted)));
+    });
+  } finally {
+    await line.close();
+  }
+  if (options.json) return sayJson(back);
+  if (back.length === 0) return say('this version replaced no queue: there is nothing to give back');
+  for (const { queue, former, batches } of back)
+    say(`${queue}  deleted, ${count(batches, 'batch')} of messages moved to ${former}`);
 }
 
 async function password(options: Options): Promise<void> {

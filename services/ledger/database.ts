@@ -26,7 +26,7 @@ export type Database = {
 
 /** PostgreSQL when there is a URL, else the SQLite file, which is made when it is not there. */
 export const openDatabase = (file: string, url: string | undefined, log: Log): Promise<Database> =>
-  url ? openPostgres(url, log) : openSqlite(file);
+  url ? openPostgres(url, log) : openSqlite(file, log);
 
 /** Sizes of lists: few texts to prepare, few statements for many rows. */
 const SIZES = [64, 16, 4, 1] as const;

@@ -2,6 +2,7 @@
 // the result while a rollout is under way.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Log } from '#shared/telemetry/log.ts';
 
 const FOLDER = join(import.meta.dirname, 'migrations');
 
@@ -15,6 +16,16 @@ export function migrations(): Migration[] {
       const number = Number(/^(\d{3})-.*\.sql$/.exec(name)?.[1]);
       return number ? [{ number, text: readFileSync(join(FOLDER, name), 'utf8') }] : [];
     });
+}
+
+/** A ledger of a newer version was here. What it added stays, and this one works beside it: steps only add. */
+export function sayIfNewer(step: number, known: readonly Migration[], log: Log): void {
+  const newest = known.at(-1)!.number;
+  if (step > newest)
+    log.warn(
+      { step, known: newest },
+      'the database is of a newer version: this one works on and leaves what is new alone',
+    );
 }
 
 /** The same in PostgreSQL's: integers have 64 bits, texts compare by their octets, keys count by themselves. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import type { Database, Row, Sql, Value } from './database.ts';
-import { forPostgres, migrations } from './migrate.ts';
+import { forPostgres, migrations, sayIfNewer } from './migrate.ts';
 
 /** Numbers of advisory locks: for migrations, and for whoever writes. */
 const LOCKS = { migrate: 4_867_001, write: 4_867_002 };
@@ -94,7 +94,7 @@ function sqlOf(target: pg.Pool | pg.PoolClient): Sql {
 async function migrate(pool: pg.Pool, log: Log): Promise<void> {
   for (const until = Date.now() + PATIENCE_MS; ; ) {
     try {
-      return await applyMigrations(pool);
+      return await applyMigrations(pool, log);
     } catch (error) {
       if (!isTrouble(error) || Date.now() > until)
         throw new Error(`the database in DATABASE_URL cannot be used: ${reasonOf(error)}`);
@@ -105,20 +105,23 @@ async function migrate(pool: pg.Pool, log: Log): Promise<void> {
 }
 
 /** All in one transaction, under a lock: of two ledgers that start together, one waits and finds the work done. */
-async function applyMigrations(pool: pg.Pool): Promise<void> {
+async function applyMigrations(pool: pg.Pool, log: Log): Promise<void> {
   const client = await pool.connect();
   try {
     await client.query('begin');
     await client.query(`select pg_advisory_xact_lock(${LOCKS.migrate})`);
     await client.query('create table if not exists schema_version (number bigint primary key)');
     const { rows } = await client.query('select max(number) as number from schema_version');
-    for (const { number, text } of migrations()) {
-      if (number <= (rows[0].number ?? 0)) continue;
+    const step: number = rows[0].number ?? 0;
+    const known = migrations();
+    for (const { number, text } of known) {
+      if (number <= step) continue;
       await client.query(forPostgres(text));
       await client.query('insert into schema_version (number) values ($1)', [number]);
     }
     await client.query('commit');
     client.release();
+    sayIfNewer(step, known, log);
   } catch (error) {
     client.release(true);
     throw error;

@@ -2,8 +2,9 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { Log } from '#shared/telemetry/log.ts';
 import type { Database, Row, Sql, Value } from './database.ts';
-import { migrations } from './migrate.ts';
+import { migrations, sayIfNewer } from './migrate.ts';
 
 /** Results for a lock, a full disk, a failing one, and a file that cannot be opened. */
 const TROUBLE = new Set([5, 6, 10, 13, 14]);
@@ -12,7 +13,7 @@ const PRAGMAS =
   'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 4000; pragma secure_delete = on; pragma cache_size = -32000';
 
 /** Throws one line when the file cannot be used. */
-export async function openSqlite(file: string): Promise<Database> {
+export async function openSqlite(file: string, log: Log): Promise<Database> {
   let db: DatabaseSync;
   let reader: DatabaseSync;
   try {
@@ -20,7 +21,7 @@ export async function openSqlite(file: string): Promise<Database> {
     closeSync(openSync(file, 'a', 0o600)); // SQLite would make it readable for everyone, and its log alike.
     db = new DatabaseSync(file);
     db.exec(PRAGMAS);
-    migrate(db);
+    migrate(db, log);
     reader = new DatabaseSync(file, { readOnly: true });
     reader.exec('pragma busy_timeout = 2000');
   } catch (error) {
@@ -86,14 +87,16 @@ function prepare(db: DatabaseSync, text: string): Prepared {
 }
 
 /** Applies what the file has not seen, each step in a transaction of its own; another process waits for its end. */
-function migrate(db: DatabaseSync): void {
-  for (const { number, text } of migrations()) {
+function migrate(db: DatabaseSync, log: Log): void {
+  const stepOf = () => (db.prepare('pragma user_version').get() as { user_version: number }).user_version;
+  const known = migrations();
+  for (const { number, text } of known) {
     db.exec('begin immediate');
-    const { user_version: version } = db.prepare('pragma user_version').get() as { user_version: number };
-    if (number > version) {
+    if (number > stepOf()) {
       db.exec(text);
       db.exec(`pragma user_version = ${number}`);
     }
     db.exec('commit');
   }
+  sayIfNewer(stepOf(), known, log);
 }

@@ -8,6 +8,7 @@ import { type Ask, type AskAll, openAsk, openServe, type Serve } from './ask.ts'
 import { openClaims, type TryClaim } from './claim.ts';
 import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
 import { type DeadLetter, openDeadLetters } from './dead.ts';
+import { openWithFormer } from './former.ts';
 import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
 import { openLine } from './line.ts';
 import { Publisher, type PublishOptions } from './publish.ts';
@@ -50,7 +51,9 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
   return {
     publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
     consume: (queue, options, handler) =>
-      QueueReader.open(into, publisher, deadLetters, log, { ...options, service, queue }, handler),
+      openWithFormer(into, queue, options.hold, (name, hold) =>
+        QueueReader.open(into, publisher, deadLetters, log, { ...options, service, hold, queue: name }, handler),
+      ),
     putAside: deadLetters.add,
     ...(await openAsk(into)),
     serve: openServe(into, log),

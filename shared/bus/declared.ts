@@ -1,7 +1,7 @@
 // The topology at the broker: set-up declares it, services only check that it is there.
 import { connect } from 'amqplib';
 import { reasonOf } from '../telemetry/log.ts';
-import type { Topology } from '../topology.ts';
+import { formerQueue, type Topology } from '../topology.ts';
 import { brokerName } from './line.ts';
 
 /**
@@ -32,6 +32,11 @@ export async function declareTopology(
       await channel.assertExchange(exchange.name, exchange.type, { durable: true });
     }
     for (const binding of bindings) await channel.bindQueue(binding.queue, binding.exchange, binding.key);
+    // Not before: for a moment both queues get a message, and its hand-over key takes the repeat away.
+    for (const { queue, exchange, key } of bindings) {
+      const former = formerQueue(queue);
+      if (former) await channel.unbindQueue(former, exchange, key);
+    }
     for (const exchange of news) await channel.assertExchange(exchange.name, exchange.type, { durable: true });
   } finally {
     await model.close().catch(() => {});
