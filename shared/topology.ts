@@ -18,6 +18,7 @@ export const REPORT_KINDS = [
   'receipt',
   'incoming',
   'told',
+  'audit',
   'mark',
   'lease',
 ] as const;

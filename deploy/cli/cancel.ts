@@ -1,7 +1,7 @@
 // `hermod cancel`: takes back a scheduled message. `hermod receipts`: those that match no message.
 import type { Command } from 'commander';
 import { Fault, notFound } from './fault.ts';
-import { askLedger, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
+import { askLedger, audited, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { messageId } from './messages.ts';
 import { clock, say, sayJson, sayTable } from './output.ts';
 
@@ -28,9 +28,14 @@ export function addCancel(program: Command): void {
 
 async function cancel(given: string, options: Options): Promise<void> {
   const id = messageId(given);
-  const answer = await withBus(options, (bus) => askLedger<Cancelled>(bus, { ask: 'cancel', id }));
-  if (answer.state === 'unknown') throw notFound(`no message has the id ${id}`);
-  if (answer.state === 'too late') throw new Fault('too late: the message is on its way, or at its end');
+  const answer = await withBus(options, (bus) =>
+    audited(bus, { action: 'cancel', object: `message ${id}` }, async () => {
+      const answer = await askLedger<Cancelled>(bus, { ask: 'cancel', id });
+      if (answer.state === 'unknown') throw notFound(`no message has the id ${id}`);
+      if (answer.state === 'too late') throw new Fault('too late: the message is on its way, or at its end');
+      return answer;
+    }),
+  );
   if (options.json) return sayJson(answer);
   say(`${id}  cancelled`);
 }

@@ -5,7 +5,7 @@ import { drop as dropLetter, type Letter, MOST_LETTERS, outline, sendAgain, with
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { DEAD_KINDS, type DeadKind } from '#shared/topology.ts';
 import { Fault, notFound, usageFault } from './fault.ts';
-import { type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
+import { audited, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { ago, clock, count, paint, say, sayJson, sayTable, warn } from './output.ts';
 import { confirm } from './prompt.ts';
 
@@ -64,8 +64,9 @@ function pick(letters: readonly Letter[], key: string): Letter {
 }
 
 function list(options: DeadOptions): Promise<void> {
-  return open(options, async (all) => {
+  return open(options, async (all, bus) => {
     const letters = all.slice(0, options.limit);
+    if (options.json && options.reveal) await revealed(bus, letters);
     if (options.json) return sayJson(letters.map((letter) => view(letter, options)));
     if (letters.length === 0) return say('no dead letters');
     sayTable(
@@ -78,6 +79,12 @@ function list(options: DeadOptions): Promise<void> {
   });
 }
 
+const deed = (action: string, { key }: Letter) => ({ action, object: `letter ${key}` });
+
+/** Texts and full numbers are shown to someone who is written down. */
+const revealed = (bus: Bus, letters: readonly Letter[]) =>
+  Promise.all(letters.map((letter) => audited(bus, deed('reveal', letter), async () => {})));
+
 /** For machines. */
 function view(letter: Letter, { reveal }: DeadOptions) {
   const { key, kind, at, queue, reason, fault, envelopes, body } = letter;
@@ -86,8 +93,9 @@ function view(letter: Letter, { reveal }: DeadOptions) {
 }
 
 function show(key: string, options: DeadOptions): Promise<void> {
-  return open(options, async (letters) => {
+  return open(options, async (letters, bus) => {
     const letter = pick(letters, key);
+    if (options.reveal) await revealed(bus, [letter]);
     if (options.json) return sayJson(view(letter, options));
     const { kind, at, queue, reason, fault, envelopes, body } = letter;
     say(`${letter.key}  ${kind} from ${queue}${at ? `, put aside ${ago(at)} (${clock(at)})` : ''}`);
@@ -112,7 +120,9 @@ function again(key: string | undefined, options: DeadOptions): Promise<void> {
     const able = chosen.filter(({ fault }) => !fault);
     const [unable] = chosen.filter(({ fault }) => fault);
     if (key !== undefined && unable) throw new Fault(`${unable.key} cannot be sent again: ${unable.fault}`);
-    const ends = await Promise.allSettled(able.map((letter) => sendAgain(bus, letter)));
+    const ends = await Promise.allSettled(
+      able.map((letter) => audited(bus, deed('send again', letter), () => sendAgain(bus, letter))),
+    );
     const sent = able.filter((_letter, i) => ends[i]!.status === 'fulfilled');
     const left = chosen.length - sent.length;
     if (options.json) sayJson({ sent: sent.length, left });
@@ -139,7 +149,7 @@ async function drop(key: string, options: DeadOptions): Promise<void> {
   }
   await open(options, async (letters, bus) => {
     const letter = pick(letters, key);
-    await dropLetter(bus, letter);
+    await audited(bus, deed('discard', letter), () => dropLetter(bus, letter));
     if (options.json) sayJson({ dropped: letter.key });
     else say(`${letter.key} dropped`);
   });

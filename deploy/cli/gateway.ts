@@ -1,10 +1,12 @@
 // Which gateway a command talks to: its configuration file and its broker, from options, environment or the usual places.
 import { existsSync, readFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import pino from 'pino';
 import { parseDocument } from 'yaml';
+import { type Actor, audited as auditedBy, type Deed } from '#shared/audit.ts';
 import { type Bus, openBus } from '#shared/bus/bus.ts';
 import { type Line, openLine } from '#shared/bus/line.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
@@ -63,6 +65,22 @@ export async function withBus<T>(options: Options, work: (bus: Bus) => Promise<T
     return await work(bus);
   } finally {
     await bus.close();
+  }
+}
+
+/** Does `work` once the audit log has it; see shared/audit.ts. */
+export const audited = <T>(bus: Bus, what: Deed, work: () => Promise<T>): Promise<T> =>
+  auditedBy(bus, whoAmI(), what, work);
+
+/** The account at this machine; with sudo the person's own. */
+function whoAmI(): Actor {
+  const { SUDO_USER } = process.env;
+  const host = hostname();
+  try {
+    return { user: `${SUDO_USER || userInfo().username}@${host}`, address: 'command line' };
+  } catch {
+    // A container's user need not have a name.
+    return { user: `${process.getuid?.() ?? 'unknown'}@${host}`, address: 'command line' };
   }
 }
 

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { addAudit } from './audit.ts';
 import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
@@ -51,6 +52,7 @@ Example:
     addRule,
     addRoute,
     addRefusals,
+    addAudit,
     addModem,
   ])
     add(program);

@@ -5,7 +5,16 @@ import type { Bus } from '#shared/bus/bus.ts';
 import type { NewsOf } from '#shared/bus/health.ts';
 import { type ProviderRow, providerRows } from '#shared/egress/heard.ts';
 import { notFound } from './fault.ts';
-import { askLedger, configFile, findConfig, type Options, optionsOf, providersIn, withBus } from './gateway.ts';
+import {
+  askLedger,
+  audited,
+  configFile,
+  findConfig,
+  type Options,
+  optionsOf,
+  providersIn,
+  withBus,
+} from './gateway.ts';
 import { cut, paintState, say, sayJson, sayTable } from './output.ts';
 
 /** A worker speaks every second. */
@@ -68,7 +77,9 @@ async function setPaused(provider: string, paused: boolean, options: Options): P
     // One that was removed from the configuration while it was paused can still be resumed.
     if (!names.includes(provider) && !(before.includes(provider) && !paused))
       throw notFound(`there is no provider ${provider}: ${names.join(', ') || 'the configuration names none'}`);
-    return { before, now: await askLedger<string[]>(bus, { ask: 'pause', provider, paused }) };
+    const deed = { action: paused ? 'pause' : 'resume', object: `provider ${provider}` };
+    const now = await audited(bus, deed, () => askLedger<string[]>(bus, { ask: 'pause', provider, paused }));
+    return { before, now };
   });
   if (options.json) return sayJson({ paused: now });
   const already = before.includes(provider) === paused ? ' already' : '';

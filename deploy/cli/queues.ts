@@ -4,7 +4,16 @@ import type { Channel } from 'amqplib';
 import type { Command } from 'commander';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { egressQueue, LANES, routerQueue } from '#shared/topology.ts';
-import { askLedger, configFile, type Options, openPlainLine, optionsOf, providersIn, withBus } from './gateway.ts';
+import {
+  askLedger,
+  audited,
+  configFile,
+  type Options,
+  openPlainLine,
+  optionsOf,
+  providersIn,
+  withBus,
+} from './gateway.ts';
 import { count, say, sayJson } from './output.ts';
 
 type Found = { queue: string; messages: number; consumers: number };
@@ -27,8 +36,18 @@ export function addQueues(program: Command): void {
 
 async function prune(options: Options): Promise<void> {
   const configured = new Set(providersIn(configFile(options)));
-  const known = await withBus(options, (bus) => askLedger<string[]>(bus, { ask: 'providers' }));
-  const names = known.filter((provider) => !configured.has(provider));
+  const pruned = await withBus(options, async (bus) => {
+    const known = await askLedger<string[]>(bus, { ask: 'providers' });
+    const names = known.filter((provider) => !configured.has(provider));
+    const deed = { action: 'prune', object: 'queues', detail: names.join(', ') };
+    return names.length === 0 ? [] : audited(bus, deed, () => pruneQueues(names, options));
+  });
+  if (options.json) return sayJson(pruned);
+  if (pruned.length === 0) return say('no provider that was removed has a queue');
+  for (const each of pruned) say(`${each.queue}  ${each.deleted ? 'deleted' : why(each)}`);
+}
+
+async function pruneQueues(names: readonly string[], options: Options): Promise<Pruned[]> {
   const line = await openPlainLine(options);
   const pruned: Pruned[] = [];
   try {
@@ -56,9 +75,7 @@ async function prune(options: Options): Promise<void> {
   } finally {
     await line.close();
   }
-  if (options.json) return sayJson(pruned);
-  if (pruned.length === 0) return say('no provider that was removed has a queue');
-  for (const each of pruned) say(`${each.queue}  ${each.deleted ? 'deleted' : why(each)}`);
+  return pruned;
 }
 
 const isEmpty = ({ messages, consumers }: Found) => messages === 0 && consumers === 0;

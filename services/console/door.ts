@@ -1,33 +1,46 @@
 // Logging in and out: by name and password, or by the link that `npm start` prints.
+import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Bus } from '#shared/bus/bus.ts';
 import { firstSms } from '#shared/config/first-sms.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Accounts, Judged } from './accounts.ts';
-import { cookieName, isSecure, note, Refusal, tokenIn } from './server.ts';
+import { access, cookieName, isSecure, note, Refusal, tokenIn } from './server.ts';
 import type { Sessions } from './sessions.ts';
 
 const logIn = z.strictObject({ user: z.string().min(1).max(256), password: z.string().min(1).max(1_024) });
+const NOTED_WITHIN_MS = 2_000;
 const enter = z.strictObject({ token: z.string().min(1).max(256) });
 
-export function addDoor(scope: FastifyInstance, config: Config, accounts: Accounts, sessions: Sessions): void {
+export function addDoor(
+  scope: FastifyInstance,
+  config: Config,
+  accounts: Accounts,
+  sessions: Sessions,
+  bus: Bus,
+): void {
   const listener = config.listen.console!;
   const name = cookieName(listener);
   const attributes = `; Path=/; HttpOnly; SameSite=Strict${isSecure(listener) ? '; Secure' : ''}`;
 
-  function admit(request: FastifyRequest, reply: FastifyReply, user: string, judged: Judged, way: string) {
+  async function admit(request: FastifyRequest, reply: FastifyReply, user: string, judged: Judged, way: string) {
     if (judged === 'too many') {
-      note(request, user, 'log-in refused', { reason: 'too many wrong ones from this address' });
+      access(user, { action: 'log-in', detail: 'too many wrong ones' }, request.ip, 'refused');
       throw new Refusal(429, 'too many wrong ones from here: wait a minute');
     }
     if (judged === 'wrong') {
-      note(request, user, 'log-in refused', { reason: way });
+      void note(bus, request, user, { action: 'log-in', detail: way }, 'refused');
       const why =
         way === 'link' ? 'this link was used, or is too old: restart Hermod for another' : 'wrong name or password';
       throw new Refusal(401, why);
     }
+    // When the broker is away the console can still say so: the entry is written when it is back.
+    await Promise.race([
+      note(bus, request, judged.user, { action: 'log-in', detail: way }, 'done'),
+      pass(NOTED_WITHIN_MS),
+    ]);
     const token = sessions.open(judged.user, judged.role);
-    note(request, judged.user, 'log-in', { reason: way });
     return reply.header('set-cookie', `${name}=${token}${attributes}`).send({ user: judged.user, role: judged.role });
   }
 
@@ -46,7 +59,7 @@ export function addDoor(scope: FastifyInstance, config: Config, accounts: Accoun
     const session = sessions.find(token, false);
     if (token && session) {
       sessions.end(token);
-      note(request, session.user, 'log-out');
+      void note(bus, request, session.user, { action: 'log-out' }, 'done');
     }
     return reply.header('set-cookie', `${name}=; Max-Age=0${attributes}`).send({});
   });

@@ -7,7 +7,7 @@ import { reasonOf } from '#shared/telemetry/log.ts';
 import { DEAD_KINDS } from '#shared/topology.ts';
 import { parsed } from './door.ts';
 import type { Watch } from './now.ts';
-import { note, Refusal } from './server.ts';
+import { act, Refusal } from './server.ts';
 
 const MOST_SHOWN = 200;
 const chosen = z.strictObject({
@@ -33,10 +33,13 @@ export function addLetters(scope: FastifyInstance, bus: Bus, watch: Watch): void
       let done = 0;
       for (const key of new Set(keys)) {
         const letter = letters.find((one) => one.key === key);
-        const fault = letter ? await faultOf(() => work(letter)) : 'it is not there any more';
+        const once = async () => {
+          if (!letter) throw new Error('it is not there any more');
+          await work(letter);
+        };
+        const fault = await faultOf(() => act(bus, request, { action, object: `letter ${key}` }, once));
         if (fault) faults.push(`${key}: ${fault}`);
         else done++;
-        note(request, request.session!.user, action, { letter: key, ...(fault ? { reason: fault } : {}) });
       }
       if (done === 0) throw new Refusal(409, faults[0]!);
       return { done, faults };

@@ -6,6 +6,7 @@ import { followPems, readPems } from '#shared/doors/pems.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { openAccounts } from './accounts.ts';
 import { addAssets } from './assets.ts';
+import { addAudit } from './audit.ts';
 import { addDoor } from './door.ts';
 import { addLetters } from './letters.ts';
 import { addLive } from './live.ts';
@@ -34,12 +35,13 @@ export const consoleService: Service = {
     addAssets(app);
     await app.register(
       async (scope) => {
-        guard(scope, listener, sessions);
-        addDoor(scope, config, accounts, sessions);
+        guard(scope, listener, sessions, bus);
+        addDoor(scope, config, accounts, sessions, bus);
         addLive(scope, watch, sessions, listener, log);
         addMessages(scope, bus);
         addProviders(scope, bus, config);
         addLetters(scope, bus, watch);
+        addAudit(scope, bus);
       },
       { prefix: '/api' },
     );

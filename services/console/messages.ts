@@ -5,7 +5,7 @@ import type { Bus } from '#shared/bus/bus.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
 import { parsed } from './door.ts';
-import { note, Refusal } from './server.ts';
+import { act, Refusal } from './server.ts';
 
 const optional = (schema: z.ZodType<string>) => z.union([z.literal(''), schema]).optional();
 
@@ -52,21 +52,22 @@ export function addMessages(scope: FastifyInstance, bus: Bus): void {
     return story;
   });
 
-  scope.post('/messages/:id/cancel', { config: { needs: 'operator' } }, async (request) => {
+  scope.post('/messages/:id/cancel', { config: { needs: 'operator' } }, (request) => {
     const id = idIn(request.params);
-    const { state } = await ask<{ state: string }>({ ask: 'cancel', id });
-    note(request, request.session!.user, 'cancel', { id, state });
-    if (state === 'unknown') throw new Refusal(404, 'no message has this id');
-    if (state !== 'cancelled') throw new Refusal(409, 'too late: it is on its way, or has ended');
-    return { state };
+    return act(bus, request, { action: 'cancel', object: `message ${id}` }, async () => {
+      const { state } = await ask<{ state: string }>({ ask: 'cancel', id });
+      if (state === 'unknown') throw new Refusal(404, 'no message has this id');
+      if (state !== 'cancelled') throw new Refusal(409, 'too late: it is on its way, or has ended');
+      return { state };
+    });
   });
 
-  scope.post('/messages/:id/reveal', { config: { needs: 'operator' } }, async (request) => {
+  scope.post('/messages/:id/reveal', { config: { needs: 'operator' } }, (request) => {
     const id = idIn(request.params);
-    // Written down first: nobody sees a number without it.
-    note(request, request.session!.user, 'reveal', { id });
-    const to = await ask<string | null>({ ask: 'number', id });
-    if (to === null) throw new Refusal(404, 'no message has this id');
-    return { to };
+    return act(bus, request, { action: 'reveal', object: `message ${id}` }, async () => {
+      const to = await ask<string | null>({ ask: 'number', id });
+      if (to === null) throw new Refusal(404, 'no message has this id');
+      return { to };
+    });
   });
 }

@@ -2,9 +2,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
-import { note, Refusal } from './server.ts';
+import { act, Refusal } from './server.ts';
 
 const ACTIONS = { pause: true, resume: false } as const;
 
@@ -16,13 +15,9 @@ export function addProviders(scope: FastifyInstance, bus: Bus, { providers }: Co
       async (request) => {
         const provider = request.params.name;
         if (!Object.hasOwn(providers, provider)) throw new Refusal(404, 'there is no provider of this name');
-        try {
-          const now = await bus.ask(LEDGER_RPC, { ask: 'pause', provider, paused });
-          note(request, request.session!.user, action, { provider });
-          return { paused: now };
-        } catch (error) {
-          throw new Refusal(503, reasonOf(error));
-        }
+        return act(bus, request, { action, object: `provider ${provider}` }, async () => ({
+          paused: await bus.ask(LEDGER_RPC, { ask: 'pause', provider, paused }),
+        }));
       },
     );
   }

@@ -1,9 +1,12 @@
 // The console's HTTP server: headers on every answer, and who may call what. Everything below /api needs a session unless
 // its route says otherwise, and what changes something has to come from the console's own pages.
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { auditEnded, audited, type Deed } from '#shared/audit.ts';
+import type { Bus } from '#shared/bus/bus.ts';
 import { ROLES, type Role } from '#shared/config/console.ts';
 import type { Config } from '#shared/config/schema.ts';
 import type { Pems } from '#shared/doors/pems.ts';
+import type { AuditResult } from '#shared/messages/report.ts';
 import { logAccess } from '#shared/telemetry/access.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import type { Session, Sessions } from './sessions.ts';
@@ -89,7 +92,7 @@ export function tokenIn({ headers }: FastifyRequest, name: string): string | und
 }
 
 /** Before any route of `scope`: a session with the right role, and our own origin for what changes something. */
-export function guard(scope: FastifyInstance, listener: Listener, sessions: Sessions): void {
+export function guard(scope: FastifyInstance, listener: Listener, sessions: Sessions, bus: Bus): void {
   const own = listener.url ? new URL(listener.url).origin : undefined;
   const scheme = listener.tls ? 'https' : 'http';
   const isOurs = ({ headers }: FastifyRequest) =>
@@ -105,19 +108,54 @@ export function guard(scope: FastifyInstance, listener: Listener, sessions: Sess
     const session = sessions.find(tokenIn(request, cookieName(listener)), !byItself);
     if (!session) throw new Refusal(401, 'log in first');
     if (ROLES.indexOf(session.role) < ROLES.indexOf(needs)) {
-      note(request, session.user, 'refused', { reason: `needs the role ${needs}` });
+      const deed = { action: `${request.method} ${request.routeOptions.url}`, detail: `needs the role ${needs}` };
+      void note(bus, request, session.user, deed, 'refused');
       throw new Refusal(403, `this needs the role ${needs}`);
     }
     request.session = session;
   });
 }
 
-/** Who did what, in the access log. */
-export function note(
-  { ip }: FastifyRequest,
+/** Does `work` for the person who asked for it, once it is confirmed that they did; how it ended is written down too. */
+export async function act<T>(
+  bus: Bus,
+  { ip, session }: FastifyRequest,
+  what: Deed,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { user } = session!;
+  const who = { user, address: ip };
+  try {
+    const value = await audited(bus, who, what, work);
+    access(user, what, ip, 'done');
+    return value;
+  } catch (error) {
+    access(user, what, ip, 'failed', reasonOf(error));
+    throw error instanceof Refusal ? error : new Refusal(503, reasonOf(error));
+  }
+}
+
+/** Something that has its end already: a log-in, or what a role did not allow. Resolves when it is confirmed. */
+export function note(bus: Bus, { ip }: FastifyRequest, user: string, what: Deed, result: AuditResult): Promise<void> {
+  access(user, what, ip, result);
+  return auditEnded(bus, { user, address: ip }, what, result).catch(() => {});
+}
+
+/** To the access log alone. */
+export function access(
   user: string,
-  action: string,
-  more: { id?: string; provider?: string; letter?: string; state?: string; reason?: string } = {},
+  { action, object, detail }: Deed,
+  address: string,
+  state: AuditResult,
+  reason = detail,
 ): void {
-  logAccess({ event: 'console', user, action, ...more, address: ip });
+  logAccess({
+    event: 'console',
+    user,
+    action,
+    ...(object ? { object } : {}),
+    state,
+    ...(reason ? { reason } : {}),
+    address,
+  });
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
+import { auditQuestion, listEntries } from './audit.ts';
 import type { Database, Row, Sql, Value } from './database.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
@@ -54,6 +55,7 @@ export const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('providers') }),
   z.strictObject({ ask: z.literal('pause'), provider: z.string().max(32), paused: z.boolean() }),
   z.strictObject({ ask: z.literal('paused') }),
+  auditQuestion,
 ]);
 
 export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): Promise<string[]> };
@@ -177,6 +179,8 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
           return pause(q);
         case 'paused':
           return pausedIn(read);
+        case 'audit':
+          return listEntries(read, q);
       }
     },
   };

@@ -5,6 +5,7 @@ import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
+import { addEntry } from './audit.ts';
 import { type Form, idKey } from './match.ts';
 import type { Outbox } from './outbox.ts';
 import { endText, refusalText } from './owed.ts';
@@ -63,6 +64,9 @@ export function openRecorder(options: RecorderOptions): Recorder {
         return incoming(sheet, envelope);
       case 'told':
         return outbox.told(sheet, envelope, now);
+      case 'audit':
+        addEntry(sheet, envelope);
+        return [];
       case 'lease':
         return [];
       case 'mark':

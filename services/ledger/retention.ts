@@ -63,7 +63,14 @@ export function retentionSteps(retention: Config['retention'], seal: Seal): Step
     await runIn(sql, 'delete from message where id in', ids);
     return ids.length;
   };
-  return [texts, incoming, oldIncoming, numbers, messages];
+  const audit: Step = async (sql, now) => {
+    if (retention.audit === undefined) return 0;
+    const text = 'select distinct entry as id from audit where entry < $1 order by entry limit $2';
+    const ids = idsOf(await sql.rows<Id>(text, firstIdAt(now - retention.audit), AT_ONCE));
+    await runIn(sql, 'delete from audit where entry in', ids);
+    return ids.length;
+  };
+  return [texts, incoming, oldIncoming, numbers, messages, audit];
 }
 
 /** Whether a step that took so many rows may have more to do. */

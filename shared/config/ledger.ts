@@ -25,4 +25,6 @@ export const retentionSection = z.strictObject({
   numbers: duration.default(30 * DAY),
   /** All that is known about a message. */
   messages: duration.default(365 * DAY),
+  /** Entries of the audit log. Kept for good unless set. */
+  audit: duration.optional(),
 });

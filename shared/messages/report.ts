@@ -24,6 +24,9 @@ export type FinalState = (typeof FINAL_STATES)[number];
 export const RECEIPT_STATES = ['delivered', 'failed', 'expired', 'rejected', 'unknown', 'buffered'] as const;
 export type ReceiptState = (typeof RECEIPT_STATES)[number];
 
+export const AUDIT_RESULTS = ['tried', 'done', 'failed', 'refused'] as const;
+export type AuditResult = (typeof AUDIT_RESULTS)[number];
+
 export const report = z.discriminatedUnion('kind', [
   /** The provider took every part. */
   z.looseObject({
@@ -89,6 +92,19 @@ export const report = z.discriminatedUnion('kind', [
     providerId: z.string().optional(),
     /** One part of a long message, `part` from 1. */
     concat: z.looseObject({ reference: z.int(), total: z.int().min(1), part: z.int().min(1) }).optional(),
+  }),
+  /** Someone did something: an entry of the audit log (`step` 0), or how one ended that was `tried` (`step` 1). */
+  z.looseObject({
+    ...base,
+    kind: z.literal('audit'),
+    entry: z.uuid(),
+    step: z.int().min(0).max(1),
+    user: z.string(),
+    address: z.string(),
+    action: z.string(),
+    object: z.string(),
+    result: z.enum(AUDIT_RESULTS),
+    detail: z.string(),
   }),
   /** The ledger's own, through its own queue: what was on its way at this time is known when it comes back. */
   z.looseObject({ ...base, kind: z.literal('mark') }),

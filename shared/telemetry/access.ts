@@ -25,10 +25,10 @@ export type AccessEvent = {
   segments?: number;
   state?: string;
   reason?: string;
-  /** Who did what at the console, and with what: a provider, a message's id, or a dead letter's key. */
+  /** Who did what at the console, and with what: `provider main`, `message <id>`, `letter <key>`. */
   user?: string;
   action?: string;
-  letter?: string;
+  object?: string;
   /** Who called; for a callback the host that was called. */
   address?: string;
   /** Milliseconds since the door accepted it; of a callback, its duration. */

@@ -281,6 +281,17 @@ test('a paused provider gets nothing until it is resumed', async () => {
 
   expect(await hermod(['resume', 'sandbox'])).toMatchObject({ code: 0, out: 'sandbox takes messages again\n' });
   expect(await rig.final(id, 20_000)).toMatchObject({ state: 'sent' });
+
+  // Both stand in the audit log, with the account that ran the command.
+  type Entry = { action: string; object: string; user: string; address: string; result: string };
+  const audit = async (...args: string[]) => (await hermod(['audit', '--json', ...args])).json() as Entry[];
+  const entry = { object: 'provider sandbox', user: expect.stringMatching(/^.+@.+$/), address: 'command line' };
+  expect(await audit('--object', 'provider sandbox')).toMatchObject([
+    { action: 'resume', result: 'done', ...entry },
+    { action: 'pause', result: 'done', ...entry },
+  ]);
+  expect((await hermod(['audit', '--action', 'pause'])).out).toMatch(/^TIME.*\n.*pause +provider sandbox +done\n$/);
+  oneLine(await hermod(['audit', '--since', 'yesterday']), 2, /--since takes a duration/);
 });
 
 test('dead letters are listed, hidden, sent again and dropped', async () => {

@@ -1,6 +1,9 @@
 // The console over HTTP: who gets in, who may do what, and what each answer shows.
 import { request } from 'node:http';
+import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { audited } from '#shared/audit.ts';
+import { openBus } from '#shared/bus/bus.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { newId } from '#shared/messages/id.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
@@ -53,7 +56,7 @@ afterAll(async () => {
 });
 describe('who gets in', () => {
   test('nobody without a session, whatever the path', async () => {
-    for (const path of ['session', 'now', 'live', 'messages', `messages/${newId()}`, 'letters'])
+    for (const path of ['session', 'now', 'live', 'audit', 'messages', `messages/${newId()}`, 'letters'])
       expect(await stranger.get(`/api/${path}`), path).toMatchObject({ status: 401, body: { error: 'log in first' } });
     for (const path of ['providers/sandbox/pause', 'letters/again', 'letters/discard', `messages/${newId()}/reveal`])
       expect((await stranger.post(`/api/${path}`)).status, path).toBe(401);
@@ -141,7 +144,7 @@ test('a viewer looks, an operator puts right, an admin throws away', async () =>
     expect((await operator.post(`/api/${path}`)).status === 403, path).toBe(needs === 'admin');
     expect((await admin.post(`/api/${path}`)).status, path).not.toBe(403);
   }
-  const line = { event: 'console', user: 'viewer', action: 'refused', address: '127.0.0.1' };
+  const line = { event: 'console', user: 'viewer', state: 'refused', address: '127.0.0.1' };
   await until('it is written down', () =>
     console_.access().some((each) => Object.entries(line).every(([key, value]) => each[key] === value)),
   );
@@ -177,7 +180,9 @@ test('a message is found in each way, its number is hidden until someone is writ
     body: { to: '447700900123' },
   });
   await until('the reveal is written down', () =>
-    console_.access().find((line) => line.action === 'reveal' && line.user === 'operator' && line.id === id),
+    console_
+      .access()
+      .find((line) => line.action === 'reveal' && line.user === 'operator' && line.object === `message ${id}`),
   );
   expect(await operator.post(`/api/messages/${id}/cancel`)).toMatchObject({ status: 409 });
 });
@@ -249,10 +254,62 @@ test('dead letters: texts hidden, sent again, thrown away', async () => {
   expect(rig.smsc.received.some(({ dest }) => dest.addr === '447700900131')).toBe(false);
   await until('both are written down', () =>
     ['send again', 'discard'].every((action) =>
-      console_.access().some((line) => line.action === action && line.letter),
+      console_.access().some((line) => line.action === action && String(line.object).startsWith('letter ')),
     ),
   );
   expect(await operator.post('/api/letters/again', { keys: ['../..'] })).toMatchObject({ status: 400 });
+});
+
+test('the audit log: who did what, from where, and how it ended; for admins', async () => {
+  expect((await operator.get('/api/audit')).status).toBe(403);
+  type Entry = { entry: string; user: string; action: string; object: string; result: string; detail: string };
+  const entries = async (query: string) => (await admin.get(`/api/audit?${query}`)).body.entries as Entry[];
+  await operator.post('/api/providers/sandbox/pause');
+  await operator.post('/api/providers/sandbox/resume');
+  const gone = newId();
+  expect((await operator.post(`/api/messages/${gone}/cancel`)).status).toBe(404);
+  const [failed] = await until('it is there', async () => {
+    const found = await entries(`object=message+${gone}`);
+    return found[0]?.result === 'failed' && found;
+  });
+  expect(failed).toMatchObject({
+    user: 'operator',
+    address: '127.0.0.1',
+    action: 'cancel',
+    detail: 'no message has this id',
+  });
+  expect((await entries('object=provider+sandbox&user=operator')).slice(0, 2)).toMatchObject([
+    { action: 'resume', result: 'done' },
+    { action: 'pause', result: 'done' },
+  ]);
+  expect(await entries('user=viewer&hours=1')).toContainEqual(
+    expect.objectContaining({ action: 'POST /api/letters/discard', result: 'refused', detail: 'needs the role admin' }),
+  );
+  expect(await entries('action=log-in&user=admin')).toMatchObject([
+    { result: 'refused', detail: 'password' },
+    { result: 'done', detail: 'password' },
+  ]);
+  expect(await entries('object=provider%25')).toEqual([]);
+  // Whoever does something dies before it has ended: that it was tried is known.
+  const bus = await openBus(rig.amqpUrl, 'console', pino({ level: 'silent' }));
+  const who = { user: 'anna', address: '192.0.2.7' };
+  await new Promise<void>((resolve) => {
+    void audited(bus, who, { action: 'pause', object: 'provider main' }, async () => {
+      resolve();
+      await new Promise(() => {});
+    });
+  });
+  await bus.close();
+  await until('it is there', async () => (await entries('user=anna'))[0]?.result === 'tried');
+  // What cannot be written down is not done.
+  let done = false;
+  const late = audited(bus, who, { action: 'pause' }, async () => {
+    done = true;
+  });
+  await expect(late).rejects.toThrow(/^nothing was done, since the audit log cannot be written: /);
+  expect(done).toBe(false);
+  const [newest] = await entries('');
+  expect((await entries(`before=${newest!.entry}`))[0]!.entry < newest!.entry).toBe(true);
 });
 
 test('guesses: after ten wrong ones nothing is looked at for a minute, and no password is written down', async () => {
@@ -264,6 +321,6 @@ test('guesses: after ten wrong ones nothing is looked at for a minute, and no pa
   expect(statuses).toBe(429);
   expect(await stranger.post('/api/login', { user: 'admin', password: 'right' })).toMatchObject({ status: 429 });
   const written = `${JSON.stringify(console_.access())}${console_.output.join('\n')}`;
-  expect(written).toContain('"action":"log-in refused"');
+  expect(written).toContain('"action":"log-in","state":"refused"');
   expect(written).not.toMatch(/right"|guess|by-mistake|a-token-of|447700900/);
 });

@@ -1,6 +1,7 @@
 // The frame around all pages: log-in, navigation, and which page an address means.
-import { call, knowPerson, person, startLive, stopLive, whenLoggedOut, whenUp } from './api.js';
+import { call, knowPerson, may, person, startLive, stopLive, whenLoggedOut, whenUp } from './api.js';
 import { h, link } from './dom.js';
+import { audit } from './pages/audit.js';
 import { logIn } from './pages/log-in.js';
 import { messages } from './pages/messages.js';
 import { now } from './pages/now.js';
@@ -15,8 +16,10 @@ const PAGES = [
   { path: /^\/messages\/([0-9a-f-]{36})$/, name: 'Message', page: story },
   { path: /^\/providers$/, name: 'Providers', page: providers },
   { path: /^\/queues$/, name: 'Queues', page: queues },
+  { path: /^\/audit$/, name: 'Audit', page: audit },
 ];
-const MENU = { '/': 'Now', '/messages': 'Messages', '/providers': 'Providers', '/queues': 'Queues' };
+const MENU = { '/': 'Now', '/messages': 'Messages', '/providers': 'Providers', '/queues': 'Queues', '/audit': 'Audit' };
+const ADMINS = new Set(['/audit']);
 
 const main = h('main', { id: 'main', tabindex: '-1' });
 const notice = h('p', { class: 'notice', role: 'status' });
@@ -57,10 +60,12 @@ function show(moved) {
   const found = PAGES.find(({ path }) => path.test(pathname));
   document.title = `${found?.name ?? 'Not found'} – Hermod`;
   menu.replaceChildren(
-    ...Object.entries(MENU).map(([href, name]) => {
-      const here = href === '/' ? pathname === '/' : pathname.startsWith(href);
-      return link(href, name, { 'aria-current': here ? 'page' : undefined });
-    }),
+    ...Object.entries(MENU)
+      .filter(([href]) => may('admin') || !ADMINS.has(href))
+      .map(([href, name]) => {
+        const here = href === '/' ? pathname === '/' : pathname.startsWith(href);
+        return link(href, name, { 'aria-current': here ? 'page' : undefined });
+      }),
   );
   main.replaceChildren();
   if (found) found.page({ main, signal: leaving.signal, argument: found.path.exec(pathname)[1], act, go });
