@@ -15,7 +15,7 @@ export type Ending = Exclude<Outcome, { kind: 'throttled' }> | { kind: 'waited' 
 export function followsOf(message: Sms, ending: Ending, provider: Pick<Provider, 'onUnknown'>, at: number): Follow[] {
   switch (ending.kind) {
     case 'done':
-      return [toLedger({ ...about(message, at), kind: 'submitted', parts: ending.parts })];
+      return [toLedger({ ...about(message, at), kind: 'submitted', parts: ending.parts, ...whyOf(message) })];
     case 'waited':
       return [backToRouter(message)];
     case 'unavailable':
@@ -43,6 +43,8 @@ const about = (message: Sms, at: number) =>
     provider: message.provider!,
     traceparent: message.traceparent,
   }) as const;
+
+const whyOf = ({ why }: Sms) => (why === undefined ? {} : { why });
 
 const toLedger = (report: Report): Follow => ({ to: toReport(report.kind), envelope: report });
 

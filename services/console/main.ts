@@ -15,6 +15,7 @@ import { openWatch } from './now.ts';
 import { addProviders } from './providers.ts';
 import { guard, openServer } from './server.ts';
 import { openSessions } from './sessions.ts';
+import { addWhy } from './why.ts';
 
 const ENTRY = 'HERMOD_CONSOLE_ENTRY';
 
@@ -38,7 +39,8 @@ export const consoleService: Service = {
         guard(scope, listener, sessions, bus);
         addDoor(scope, config, accounts, sessions, bus);
         addLive(scope, watch, sessions, listener, log);
-        addMessages(scope, bus);
+        addMessages(scope, bus, config);
+        addWhy(scope, bus, config);
         addProviders(scope, bus, config);
         addLetters(scope, bus, watch);
         addAudit(scope, bus);

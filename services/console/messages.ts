@@ -1,7 +1,10 @@
-// Messages: searched, one with its story, a scheduled one cancelled, a number revealed. All from the ledger.
+// Messages: searched, one with its story, a scheduled one cancelled, a final one sent again, a number or a text revealed.
+// All from the ledger.
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Bus } from '#shared/bus/bus.ts';
+import { httpUrl } from '#shared/config/first-sms.ts';
+import type { Config } from '#shared/config/schema.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { LEDGER_RPC } from '#shared/topology.ts';
 import { parsed } from './door.ts';
@@ -29,7 +32,7 @@ const params = z.strictObject({ id: z.uuid('no message has such an id') });
 const PAGE = 50;
 const HOUR_MS = 3_600_000;
 
-export function addMessages(scope: FastifyInstance, bus: Bus): void {
+export function addMessages(scope: FastifyInstance, bus: Bus, { listen }: Config): void {
   const ask = async <T>(question: Record<string, unknown>): Promise<T> => {
     try {
       return (await bus.ask(LEDGER_RPC, question)) as T;
@@ -47,9 +50,9 @@ export function addMessages(scope: FastifyInstance, bus: Bus): void {
   });
 
   scope.get('/messages/:id', { config: { byItself: true } }, async ({ params }) => {
-    const story = await ask<object | null>({ ask: 'message', id: idIn(params) });
+    const story = await ask<object | null>({ ask: 'story', id: idIn(params) });
     if (!story) throw new Refusal(404, 'no message has this id (a new one may take a moment)');
-    return story;
+    return { ...story, url: httpUrl(listen) };
   });
 
   scope.post('/messages/:id/cancel', { config: { needs: 'operator' } }, (request) => {
@@ -59,6 +62,25 @@ export function addMessages(scope: FastifyInstance, bus: Bus): void {
       if (state === 'unknown') throw new Refusal(404, 'no message has this id');
       if (state !== 'cancelled') throw new Refusal(409, 'too late: it is on its way, or has ended');
       return { state };
+    });
+  });
+
+  scope.post('/messages/:id/again', { config: { needs: 'operator' } }, (request) => {
+    const id = idIn(request.params);
+    return act(bus, request, { action: 'send again', object: `message ${id}` }, async () => {
+      const made = await ask<{ id: string } | { refused: string }>({ ask: 'again', id });
+      if ('refused' in made) throw new Refusal(409, `it cannot be sent again: ${made.refused}`);
+      return made;
+    });
+  });
+
+  // A one-time password is as good as a key: only who may do everything sees one.
+  scope.post('/messages/:id/text', { config: { needs: 'admin' } }, (request) => {
+    const id = idIn(request.params);
+    return act(bus, request, { action: 'reveal text', object: `message ${id}` }, async () => {
+      const text = await ask<string | null>({ ask: 'text', id });
+      if (text === null) throw new Refusal(404, 'the text of this message is not kept');
+      return { text };
     });
   });
 

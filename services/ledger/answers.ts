@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
+import { contentOf } from './again.ts';
 import { auditQuestion, listEntries } from './audit.ts';
 import type { Database, Row, Sql, Value } from './database.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
 import type { Seal } from './seal.ts';
+import { attemptOf, messageOf, storyOf } from './story.ts';
 import type { Writer } from './writer.ts';
 
 type Question = z.infer<typeof question>;
@@ -47,6 +49,12 @@ export const question = z.discriminatedUnion('ask', [
   }),
   /** The full number of a message: whoever asks writes down for whom. Masked already where retention has passed. */
   z.strictObject({ ask: z.literal('number'), id: z.uuid() }),
+  /** The text of a message where retention keeps it, else null: whoever asks writes down for whom. */
+  z.strictObject({ ask: z.literal('text'), id: z.uuid() }),
+  /** One message with all that is known of it, for a person. */
+  z.strictObject({ ask: z.literal('story'), id: z.uuid() }),
+  /** Sends a final message again as a new one: `{id}`, or `{refused}` with the reason. */
+  z.strictObject({ ask: z.literal('again'), id: z.uuid() }),
   /** Ends a scheduled message: `{state}` is `cancelled`, `too late` after its release, or `unknown`. */
   z.strictObject({ ask: z.literal('cancel'), id: z.uuid(), client: z.string().optional() }),
   /** Receipts that match no message yet: how many of each provider, and the latest. */
@@ -65,6 +73,7 @@ export type AnswerOptions = {
   writer: Pick<Writer, 'run'>;
   seal: Seal;
   cancel(asked: { id: string; client?: string | undefined }): Promise<Cancelled>;
+  again(id: string): Promise<{ id: string } | { refused: string }>;
   /** Runs after every change of the list of paused providers. */
   onPaused(providers: string[]): void;
 };
@@ -88,7 +97,7 @@ const SQL = {
   set: 'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
 };
 
-export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOptions): Answers {
+export function openAnswers({ db, writer, seal, cancel, again, onPaused }: AnswerOptions): Answers {
   const { read } = db;
   const pausedIn = async (sql: Sql): Promise<string[]> => {
     const [row] = await sql.rows(SQL.setting, PAUSED);
@@ -169,6 +178,12 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
           return list(q);
         case 'number':
           return (await read.rows(SQL.number, q.id))[0]?.number ?? null;
+        case 'text':
+          return (await contentOf(read, seal, q.id))?.text ?? null;
+        case 'story':
+          return storyOf(read, seal, q.id);
+        case 'again':
+          return again(q.id);
         case 'cancel':
           return cancelled(q);
         case 'receipts':
@@ -185,39 +200,6 @@ export function openAnswers({ db, writer, seal, cancel, onPaused }: AnswerOption
     },
   };
 }
-
-/** Numbers leave the ledger masked. */
-const messageOf = (row: MessageRow) => ({
-  id: row.id,
-  client: row.client,
-  door: row.door,
-  lane: row.lane,
-  to: row.number.includes('.') ? row.number : maskNumber(row.number),
-  from: row.sender,
-  segments: row.segments,
-  acceptedAt: row.accepted_at,
-  expiry: row.expiry,
-  state: row.state,
-  stateAt: row.state_at,
-  final: row.final === 1,
-  provider: row.provider,
-  reason: row.reason,
-  untold: row.untold,
-});
-
-const attemptOf = (row: AttemptRow) => ({
-  handover: row.handover,
-  part: row.part,
-  at: row.at,
-  provider: row.provider,
-  providerId: row.provider_id,
-  outcome: row.outcome,
-  reason: row.reason,
-  receipt: row.receipt_state,
-  receiptAt: row.receipt_at,
-  receiptStat: row.receipt_stat,
-  receiptError: row.receipt_error,
-});
 
 const unmatchedOf = ({ provider, provider_id, at, tries, body }: UnmatchedRow) => {
   const { state, stat, to = '' } = JSON.parse(body) as { state: string; stat: string; to?: string };

@@ -5,7 +5,8 @@
 import { resolve } from 'node:path';
 import { type Context, runServices, type Service } from '#shared/service.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import { LEDGER, LEDGER_RPC } from '#shared/topology.ts';
+import { LEDGER, LEDGER_RPC, toSubmit } from '#shared/topology.ts';
+import { sendAgain, takeBack } from './again.ts';
 import { openAnswers } from './answers.ts';
 import { openDatabase } from './database.ts';
 import { Late } from './late.ts';
@@ -20,6 +21,8 @@ import { openWriter } from './writer.ts';
 
 /** Messages and reports held at once: four transactions' worth. */
 const HOLD = 2_000;
+/** Whoever asks for a message to be sent again waits 5 s for the answer. */
+const PUBLISH_WITHIN_MS = 3_000;
 
 export const ledger: Service = {
   name: 'ledger',
@@ -63,6 +66,17 @@ export const ledger: Service = {
         const { state, ...follows } = await writer.run((sql) => cancel(sql, recorder, asked, Date.now()));
         work.afterwards(follows);
         return { state };
+      },
+      async again(id) {
+        const made = await writer.run((sql) => sendAgain(sql, seal, id, Date.now()));
+        if ('refused' in made) return made;
+        try {
+          await bus.publish(toSubmit(made.sms.lane), [made.sms], { withinMs: PUBLISH_WITHIN_MS });
+        } catch (error) {
+          await writer.run((sql) => takeBack(sql, made.sms));
+          throw error;
+        }
+        return { id: made.sms.id };
       },
     });
     const consumer = await bus.consume(LEDGER, { hold: HOLD, dead: 'report' }, (batch) =>

@@ -5,6 +5,7 @@ import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
+import { closeContent } from './again.ts';
 import { addEntry } from './audit.ts';
 import { type Form, idKey } from './match.ts';
 import type { Outbox } from './outbox.ts';
@@ -82,7 +83,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
     const message = sheet.stub(id, at);
     if (message.known) return [];
     sheet.change(Object.assign(message, knownOf(sms)));
-    if (options.keepTexts) sheet.insert('kept_text (id, sealed)', NOTHING, id, seal.close(sms.text, id));
+    if (options.keepTexts) sheet.insert('kept_text (id, sealed)', NOTHING, id, closeContent(sms, seal));
     if (!message.final) message.judge_at = Math.max(expiry, message.state_at) + receiptsWithin;
     if (notBefore !== undefined && message.state === 'accepted') {
       message.state = 'scheduled';
@@ -113,7 +114,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
       const asked = part.receipt ? 1 : 0;
       return attempt(
         { id, handover, at, provider },
-        { part: i + 1, ...ids, outcome: 'submitted', receipt_asked: asked },
+        { part: i + 1, ...ids, outcome: 'submitted', reason: report.why ?? '', receipt_asked: asked },
       );
     });
     if (rows.filter((row) => sheet.addAttempt(row)).length === 0) return [];

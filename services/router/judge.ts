@@ -5,7 +5,7 @@ import { retryStep } from '#shared/outcome.ts';
 import type { Standing } from './health.ts';
 import { draw, inShare, lotOf } from './pick.ts';
 import { type Candidate, type Policy, select } from './policy.ts';
-import { pickStep, type Step, standingStep, type Tell } from './steps.ts';
+import { pickStep, type Step, standingStep, type Tell, whyWords } from './steps.ts';
 
 export type Verdict =
   /** Hand it to this provider, with this sender. `handover` rises only when an earlier one may have reached a worker. */
@@ -17,6 +17,8 @@ export type Verdict =
       attempts: number;
       tried: string[];
       refusedBy: string[];
+      /** In words, where it is not simply the first choice. */
+      why?: string;
     }
   /** Wait for a retry step, then be judged afresh. */
   | { kind: 'wait'; step: number; attempts: number; refusedBy: string[] }
@@ -56,8 +58,13 @@ export function judge(message: Sms, { policy, standing }: Knowledge, now: number
     draw(candidates, lot, ({ name, seed }) => inShare(lot, seed, standing(name).share)) ??
     draw(candidates, lot, ({ name }) => standing(name).up);
   const send = (to: Candidate, tried: string[], handover: number): Verdict => {
-    tell?.(pickStep(to, possible, selected.route, standing(to.name)));
-    return { kind: 'send', provider: to.name, from: to.sender(from), handover, attempts, tried, refusedBy };
+    const pick = () => pickStep(to, possible, selected.route, standing(to.name));
+    tell?.(pick());
+    const others = possible.filter(({ name, rank }) => rank <= to.rank && name !== to.name && isOut(standing(name)));
+    // The same for every message on a healthy way: then nothing is put into words.
+    const plain = !provider && others.length === 0 && !isOut(standing(to.name));
+    const why = plain ? {} : { why: whyWords(pick(), others, standing) };
+    return { kind: 'send', provider: to.name, from: to.sender(from), handover, attempts, tried, refusedBy, ...why };
   };
   // A first judgement takes a provider that is down rather than none: what nobody fetches there in time comes back.
   const next = ready(fresh) ?? (provider ? undefined : draw(fresh, lot, anyone));
@@ -89,6 +96,8 @@ const end = (state: Extract<Verdict, { kind: 'end' }>['state'], reason: string):
 });
 
 const anyone = () => true;
+
+const isOut = ({ up, share }: Standing) => !up || share < 1;
 
 const without = (candidates: readonly Candidate[], names: readonly string[]) =>
   names.length === 0 ? candidates : candidates.filter(({ name }) => !names.includes(name));

@@ -9,6 +9,7 @@ import { type Context, runServices, type Service } from '#shared/service.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { traceProcess } from '#shared/telemetry/spans.ts';
 import { egressQueue, LANES, type Lane, retryQueue, routerQueue, toQueue, toReport } from '#shared/topology.ts';
+import { explained } from './explained.ts';
 import { Health } from './health.ts';
 import { givenSender, judge, type Verdict } from './judge.ts';
 import { compilePolicy } from './policy.ts';
@@ -22,7 +23,8 @@ export const router: Service = {
   async start({ config, bus, log }: Context) {
     const policy = compilePolicy(config);
     const health = new Health(Date.now());
-    await bus.listen((item) => {
+    await bus.listen((item, reply) => {
+      if (item.kind === 'ask' && item.what === 'route') return reply(explained(item.message, policy));
       if (item.kind !== 'provider' && item.kind !== 'receipts') return;
       const change = health.hear(item, Date.now());
       if (change) log.info({ provider: item.provider, change }, 'weight of a provider changed');
@@ -50,7 +52,7 @@ export const router: Service = {
 
 /** The publish that a verdict asks for. */
 function follow(message: Sms, lane: Lane, verdict: Verdict, config: Config, now: number): Follow {
-  const { last: _last, givenFrom: _givenFrom, ...rest } = message;
+  const { last: _last, givenFrom: _givenFrom, why: _why, ...rest } = message;
   const given = givenSender(message);
   if (verdict.kind === 'end') {
     const report: ReportOf<'final'> = {

@@ -1,4 +1,4 @@
-// The steps of a judgement in words, for `hermod route`.
+// The steps of a judgement in words, for `hermod route` and a message's story.
 import type { Standing } from './health.ts';
 import type { Candidate, Route } from './policy.ts';
 
@@ -26,4 +26,12 @@ export function pickStep(picked: Candidate, possible: readonly Candidate[], rout
         : `drawn with ${chance} by number, which keeps it for ${Math.round(route.pinMs / 60_000)} min`;
   const words = standing.up ? how : 'none is up: it waits there, and is judged again if nobody fetches it in time';
   return { about: 'pick', name: picked.name, ok: standing.up, words };
+}
+
+const MOST_WORDS = 300;
+
+/** Why it goes there, and what keeps the others from it. */
+export function whyWords(pick: Step, others: readonly Candidate[], standing: (provider: string) => Standing): string {
+  const out = others.map(({ name }) => `${name}: ${standing(name).words}`);
+  return [pick.words, ...out].join('; ').slice(0, MOST_WORDS);
 }

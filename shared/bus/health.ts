@@ -28,7 +28,7 @@ export const news = z.discriminatedUnion('kind', [
   /** The ledger about what an administrator decided: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
   /** A question to every service that knows: see `askAll`. */
-  z.looseObject({ kind: z.literal('ask'), what: z.enum(['refusals', 'reload-lists']) }),
+  z.looseObject({ kind: z.literal('ask'), what: z.enum(['refusals', 'reload-lists', 'route']) }),
 ]);
 
 export type News = z.infer<typeof news>;

@@ -33,6 +33,8 @@ export const report = z.discriminatedUnion('kind', [
     ...ofMessage,
     kind: z.literal('submitted'),
     provider: z.string(),
+    /** Why it went to this provider, where the router had to look further than its first choice. */
+    why: z.string().optional(),
     parts: z.array(z.looseObject({ providerId: z.string(), receipt: z.boolean() })),
   }),
   /** The provider did not take it, and the router judges again: an attempt for the message's story. */

@@ -87,6 +87,8 @@ export const sms = z.looseObject({
   smsc: z.string().optional(),
   /** Set by the router: the provider that has it now, those that were tried since the last retry step, and those that refused it for good. */
   provider: z.string().optional(),
+  /** The router's reason in words, where that was not simply its first choice. */
+  why: z.string().optional(),
   tried: z.array(z.string()).optional(),
   refusedBy: z.array(z.string()).optional(),
   last: last.optional(),

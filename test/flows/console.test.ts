@@ -37,6 +37,7 @@ beforeAll(async () => {
       listen: { ...standard.listen, console: { port } },
       providers: { ...standard.providers, spare: { ...(standard.providers.sandbox as object), port: NOBODYS_PORT } },
       console: { users },
+      retention: { texts: '1h' },
     }),
   });
   console_ = await startConsole(rig, port, ENTRY);
@@ -134,6 +135,8 @@ test('a viewer looks, an operator puts right, an admin throws away', async () =>
   const actions = {
     [`messages/${id}/cancel`]: 'operator',
     [`messages/${id}/reveal`]: 'operator',
+    [`messages/${id}/again`]: 'operator',
+    [`messages/${id}/text`]: 'admin',
     'providers/nobody/pause': 'operator',
     'providers/nobody/resume': 'operator',
     'letters/again': 'operator',
@@ -192,6 +195,45 @@ test('a scheduled message is cancelled', async () => {
   await until('it is known', async () => (await viewer.get(`/api/messages/${id}`)).status === 200);
   expect(await operator.post(`/api/messages/${id}/cancel`)).toMatchObject({ body: { state: 'cancelled' } });
   expect((await rig.final(id)).state).toBe('cancelled');
+});
+
+test('a final message is sent again as a new one, which names the old; the router says why it went there', async () => {
+  const [id = ''] = (await rig.send({ to: '447700900126', text: 'kept words' })).ids;
+  await rig.final(id);
+  expect(await admin.post(`/api/messages/${id}/text`)).toMatchObject({ body: { text: 'kept words' } });
+  const again = await operator.post(`/api/messages/${id}/again`);
+  const copy = (again.body as { id: string }).id;
+  await rig.final(copy);
+  const both = rig.smsc.received.filter(({ dest }) => dest.addr === '447700900126');
+  expect(both.map(({ shortMessage }) => shortMessage.toString())).toEqual(['kept words', 'kept words']);
+  const story = (await viewer.get(`/api/messages/${id}`)).body;
+  expect(story).toMatchObject({ textKept: true, copies: [{ id: copy }], tells: false });
+  expect((await viewer.get(`/api/messages/${copy}`)).body).toMatchObject({
+    original: id,
+    client: 'tester',
+    state: 'delivered',
+  });
+  expect(JSON.stringify(story)).not.toContain('kept words');
+  expect(await viewer.get(`/api/messages/${id}/why`)).toMatchObject({
+    body: {
+      provider: 'sandbox',
+      steps: [{ about: 'route', name: 'route 1', ok: true }, { about: 'provider', name: 'sandbox' }, { about: 'pick' }],
+    },
+  });
+  await until('both are written down', () =>
+    ['send again', 'reveal text'].every((action) =>
+      console_.access().some((line) => line.action === action && line.object === `message ${id}`),
+    ),
+  );
+});
+
+test('a message that is still on its way is not sent again', async () => {
+  const [id = ''] = (await rig.send({ to: '447700900127', text: 'later', deferred: '60' })).ids;
+  await until('it is known', async () => (await viewer.get(`/api/messages/${id}`)).status === 200);
+  expect(await operator.post(`/api/messages/${id}/again`)).toMatchObject({
+    status: 409,
+    body: { error: 'it cannot be sent again: it is still on its way' },
+  });
 });
 
 test('what is known now says what is wrong, and a paused provider is seen', async () => {

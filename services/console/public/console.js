@@ -47,9 +47,11 @@ async function act(work, done) {
   }
 }
 
-export function go(path) {
+/** To another page, which begins with what was just done. */
+export function go(path, done = '') {
   history.pushState({}, '', path);
   show(true);
+  if (done) say(done);
 }
 
 function show(moved) {

@@ -97,6 +97,12 @@ export const facts = (pairs) =>
       .map(([term, value]) => h('div', {}, h('dt', {}, term), h('dd', {}, value))),
   );
 
+/** Something for a terminal, with a button that copies it. */
+export function command(text) {
+  const copy = h('button', { onclick: () => navigator.clipboard.writeText(text) }, 'Copy');
+  return h('div', { class: 'command' }, h('code', {}, text), navigator.clipboard && copy);
+}
+
 /** Asks before something that cannot be taken back, or that others notice. Resolves with whether to go on. */
 export function confirm(title, text, yes) {
   return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 // What is wrong, in words, then what the gateway does right now.
 import { live, person } from '../api.js';
-import { h, link, region, round, state, table } from '../dom.js';
+import { command, h, link, region, round, state, table } from '../dom.js';
 import { messageTable } from './list.js';
 
 export function now({ main, signal }) {
@@ -41,11 +41,10 @@ function problemList(problems) {
 function latestMessages(messages) {
   const title = h('h2', {}, 'Latest messages');
   if (messages.length > 0) return [title, messageTable('Latest messages', messages)];
-  const copy = h('button', { onclick: () => navigator.clipboard.writeText(person.firstSms) }, 'Copy');
   return [
     title,
     h('p', {}, 'There is no message yet. Send the first one from a terminal on this machine:'),
-    h('div', { class: 'command' }, h('code', {}, person.firstSms), navigator.clipboard && copy),
+    command(person.firstSms),
     h('p', { class: 'quiet' }, 'It appears here by itself, and its time leads to its story.'),
     person.sandbox &&
       h(

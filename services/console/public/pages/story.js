@@ -1,71 +1,117 @@
-// One message: what is known of it, and what happened to it, on one time line.
+// One message: what is known of it, what happened to it on one time line, and what can be done with it.
 import { call, may } from '../api.js';
-import { clock, confirm, count, facts, h, link, region, state } from '../dom.js';
+import { clock, command, confirm, count, facts, h, link, region, state } from '../dom.js';
+import { curlOf } from './curl.js';
+import { eventsOf } from './time-line.js';
 
 const AGAIN_MS = 1_000;
 
-export function story({ main, signal, argument: id, act }) {
+export function story({ main, signal, argument: id, act, go }) {
   const head = h('div');
+  const doing = h('div', { class: 'buttons' });
   const line = h('ol', { class: 'line', 'aria-label': 'What happened' });
-  let number;
+  const why = h('div');
+  const curl = h('div');
+  /** What was revealed on this page. */
+  const seen = {};
   main.append(
     h('p', {}, link('/messages', 'Messages')),
     h('h1', {}, 'Message'),
     head,
+    doing,
     h('h2', {}, 'What happened'),
     line,
+    why,
+    curl,
   );
 
-  const reveal = () =>
+  const reveal = (path, done) => () =>
     act(async () => {
-      number = (await call(`/messages/${id}/reveal`, {})).to;
+      Object.assign(seen, await call(`/messages/${id}/${path}`, {}));
       await load();
-    }, 'The number is shown, and that you saw it is written down.');
+    }, `${done}, and that you saw it is written down.`);
 
   async function cancel() {
-    const sure = await confirm(
-      'Cancel this message?',
-      'It will not be sent, and its client is told.',
-      'Cancel the message',
-    );
-    if (sure) await act(() => call(`/messages/${id}/cancel`, {}), 'Cancelled.');
+    const text = 'It will not be sent, and its client is told.';
+    if (await confirm('Cancel this message?', text, 'Cancel the message'))
+      await act(() => call(`/messages/${id}/cancel`, {}), 'Cancelled.');
     await load();
   }
 
-  const showHead = region(head, ({ known, full }) => [
+  async function again() {
+    const text =
+      'A new message with the same text goes to the same number, by the routes of now. It has its own id, and its client is not told of it. If the first one arrived after all, the person gets it twice.';
+    if (!(await confirm('Send this message again?', text, 'Send it again'))) return;
+    let made;
+    const done = await act(
+      async () => {
+        made = await call(`/messages/${id}/again`, {});
+      },
+      () => 'Sent again: this is the new message.',
+    );
+    if (done) go(`/messages/${made.id}`, 'Sent again: this is the new message.');
+  }
+
+  const showHead = region(head, ({ known, seen: { to, text } }) => [
     h('p', { class: 'verdict' }, state(known.state), ' ', known.final ? 'since ' : 'at ', clock(known.stateAt)),
     facts([
       ['Id', h('code', {}, known.id)],
       [
         'To',
-        [
-          full ?? known.to,
-          ' ',
-          !full && may('operator') && h('button', { class: 'small', onclick: reveal }, 'Show the number'),
-        ].filter(Boolean),
+        hidden(to ?? known.to, !to && may('operator') && ['Show the number', reveal('reveal', 'The number is shown')]),
+      ],
+      [
+        'Text',
+        known.textKept
+          ? hidden(
+              text ?? 'hidden',
+              text === undefined && may('admin') && ['Show the text', reveal('text', 'The text is shown')],
+            )
+          : 'not kept',
       ],
       ['From', known.from],
-      ['Client', `${known.client}, by ${known.door}`],
+      ['Client', link(`/clients?name=${encodeURIComponent(known.client)}`, `${known.client}, by ${known.door}`)],
       ['Lane', known.lane],
       ['Segments', String(known.segments)],
       ['Valid until', clock(known.expiry)],
       ['Callbacks', known.callbacksWaiting > 0 ? `${count(known.callbacksWaiting, 'callback')} to be made` : undefined],
       ['Client not told', known.untold],
+      ['Sent again from', known.original && link(`/messages/${known.original}`, known.original)],
     ]),
-    known.state === 'scheduled' && may('operator')
-      ? h('button', { onclick: cancel, 'data-key': 'cancel' }, 'Cancel this message')
-      : '',
   ]);
-  const showLine = region(line, (events) =>
-    events.map(({ at, what, text }) => h('li', {}, clock(at), h('strong', {}, what), h('span', {}, text))),
+
+  const showDoing = region(doing, ({ state: word, final, notAgain }) =>
+    [
+      may('operator') &&
+        word === 'scheduled' &&
+        h('button', { onclick: cancel, 'data-key': 'cancel' }, 'Cancel this message'),
+      may('operator') &&
+        final &&
+        h('button', { onclick: again, disabled: notAgain !== undefined, 'data-key': 'again' }, 'Send it again'),
+      may('operator') && final && notAgain && h('p', { class: 'quiet' }, `It cannot be sent again: ${notAgain}.`),
+    ].filter(Boolean),
   );
+
+  const showLine = region(line, (events) =>
+    events.map(({ at, what, text, to, href }) =>
+      h('li', {}, clock(at), h('strong', {}, what), h('span', {}, text, href && ' ', href && link(href, to))),
+    ),
+  );
+
+  const showCurl = region(curl, ({ known, seen: { to, text } }) => [
+    h('h2', {}, 'As a request'),
+    h('p', { class: 'quiet' }, 'What would send this message from a terminal. What is hidden here stands in capitals.'),
+    command(curlOf(known, { number: to, text })),
+  ]);
 
   async function load() {
     try {
       const known = await call(`/messages/${id}`);
       if (signal.aborted) return true;
-      showHead({ known, full: number });
+      showHead({ known, seen });
+      showDoing(known);
       showLine(eventsOf(known));
+      showCurl({ known, seen });
       return known.final && known.callbacksWaiting === 0;
     } catch (error) {
       if (!signal.aborted) head.replaceChildren(h('p', { class: 'notice bad', role: 'alert' }, error.message));
@@ -77,41 +123,39 @@ export function story({ main, signal, argument: id, act }) {
     setTimeout(follow, AGAIN_MS);
   }
   follow();
+  explain(id, why, signal);
 }
 
-/** In the order of time. */
-function eventsOf(known) {
-  const { acceptedAt, door, client, lane, attempts } = known;
-  const events = [
-    { at: acceptedAt, what: 'accepted', text: `at the ${door} door, from client ${client}, ${lane} lane` },
-    ...attempts.flatMap((attempt) => eventsOfAttempt(attempt, attempts)),
-  ];
-  if (known.final) {
-    const who = known.provider && known.reason ? `${known.provider}: ` : '';
-    events.push({
-      at: known.stateAt,
-      what: known.state,
-      text: known.reason ? `${who}${known.reason}` : 'this is its end',
-    });
-  }
-  return events.sort((a, b) => a.at - b.at);
-}
+const hidden = (shown, offer) =>
+  [shown, offer && ' ', offer && h('button', { class: 'small', onclick: offer[1] }, offer[0])].filter(Boolean);
 
-function eventsOfAttempt(
-  { at, handover, part, provider, providerId, outcome, reason, receipt, receiptAt, receiptStat, receiptError },
-  all,
-) {
-  if (part === 0) return [{ at, what: outcome, text: `${provider}: ${reason}` }];
-  const parts = all.filter((other) => other.handover === handover && other.part > 0).length;
-  const which = parts > 1 ? `, part ${part} of ${parts}` : '';
-  const events = [{ at, what: 'submitted', text: `${provider} took it as ${providerId ?? '(no id)'}${which}` }];
-  if (receipt) {
-    const detail = [receiptStat, receiptError && `error ${receiptError}`].filter(Boolean).join(', ');
-    events.push({
-      at: receiptAt ?? at,
-      what: 'receipt',
-      text: `${provider}: ${receipt}${detail ? ` (${detail})` : ''}${which}`,
-    });
-  }
-  return events;
+/** Why this provider: the steps of the router's judgement. */
+async function explain(id, element, signal) {
+  const { steps, provider, reason, forgotten } = await call(`/messages/${id}/why`).catch((error) => ({
+    steps: [],
+    reason: error.message,
+    forgotten: [],
+  }));
+  if (signal.aborted) return;
+  const words = steps.map(({ about, name, ok, words }) =>
+    h(
+      'li',
+      { class: ok ? 'yes' : 'no' },
+      h('b', {}, about === 'pick' ? 'takes it' : ok ? 'yes' : 'no'),
+      h('span', {}, `${about === 'route' ? '' : 'provider '}${name}: ${words}`),
+    ),
+  );
+  element.replaceChildren(
+    h('h2', {}, 'Why this way'),
+    h(
+      'p',
+      { class: 'quiet' },
+      'The routes of now, for this message at the time of its acceptance, with every provider up. Where one was not, the time line says so.',
+      forgotten.length > 0
+        ? ` Not kept, so that routes which look at it count as not matching: ${forgotten.join(', ')}.`
+        : '',
+    ),
+    h('ol', { class: 'steps' }, words),
+    reason && !provider ? h('p', {}, `It would end: ${reason}.`) : '',
+  );
 }
