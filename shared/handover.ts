@@ -33,6 +33,24 @@ export function followsOf(message: Sms, ending: Ending, provider: Pick<Provider,
   }
 }
 
+/** What the ledger is told of a hand-over that is not tried again, however it ended. */
+export function lastReportOf(message: Sms, ending: Ending, at: number): Report {
+  switch (ending.kind) {
+    case 'done':
+      return { ...about(message, at), kind: 'submitted', parts: ending.parts };
+    case 'refused':
+      return finalReport(message, at, 'rejected', ending.reason, ending.code);
+    case 'unknown':
+      return finalReport(message, at, 'unknown', ending.reason);
+    case 'expired':
+      return finalReport(message, at, 'expired', 'its validity was over before it could be handed over');
+    case 'waited':
+      return finalReport(message, at, 'failed', 'no room in window and rate in time');
+    default:
+      return finalReport(message, at, 'failed', ending.reason);
+  }
+}
+
 const about = (message: Sms, at: number) =>
   ({
     v: VERSION.report,
@@ -58,6 +76,8 @@ function givenBack(message: Sms, at: number, outcome: 'retry' | 'refused' | 'unk
   return [toLedger(report), backToRouter(message, { outcome, reason })];
 }
 
-function final(message: Sms, at: number, state: FinalState, reason: string, code?: number): Follow {
-  return toLedger({ ...about(message, at), kind: 'final', state, reason, ...(code === undefined ? {} : { code }) });
+const final = (...args: Parameters<typeof finalReport>): Follow => toLedger(finalReport(...args));
+
+function finalReport(message: Sms, at: number, state: FinalState, reason: string, code?: number): Report {
+  return { ...about(message, at), kind: 'final', state, reason, ...(code === undefined ? {} : { code }) };
 }

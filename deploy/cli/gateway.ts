@@ -19,7 +19,7 @@ const USUAL_PLACES = ['gateway.yaml', join('var', 'gateway.yaml')];
 /** A person waits: a broker that is not there is said at once. */
 const PATIENCE_MS = 0;
 /** What matters reaches the person as the command's own line. */
-const log = pino({ level: 'silent' });
+export const log = pino({ level: 'silent' });
 
 export const optionsOf = <T extends Options>(command: Command): T => command.optsWithGlobals<T>();
 

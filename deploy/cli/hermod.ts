@@ -20,6 +20,7 @@ import { addRefusals } from './refusals.ts';
 import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
+import { addTry } from './try.ts';
 
 function commandLine(): Command {
   const program = new Command('hermod')
@@ -48,6 +49,7 @@ Example:
     addCancel,
     addQueues,
     addProviders,
+    addTry,
     addDead,
     addRule,
     addRoute,

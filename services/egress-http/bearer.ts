@@ -13,6 +13,7 @@ import { openCaller } from './authorise.ts';
 import type { Called } from './call.ts';
 import { outgoingOf } from './prepare.ts';
 import { reach } from './reach.ts';
+import { calledLines, requestLines } from './show.ts';
 
 /** `request` is missing when this provider cannot carry the message, for the reason beside it. */
 export type Prepared = { message: Outgoing; request?: HttpRequest; reason: string };
@@ -99,10 +100,12 @@ export function httpBearer(
       const link: Link<Prepared> = {
         // A link that is about to end takes no more.
         inFlight: () => (failing === undefined ? running : Number.POSITIVE_INFINITY),
-        submit({ request, message, reason }, told) {
+        submit({ request, message, reason }, told, show) {
           if (!request) return told(refused('provider', reason));
           running++;
+          show?.('hermod', ...requestLines(request, api.secrets));
           void caller(dispatcher, request, row.timeout).then((called) => {
+            show?.('provider', ...calledLines(called, api.secrets));
             const outcome = clean(verdict(called, message), message);
             settled(outcome);
             told(outcome);

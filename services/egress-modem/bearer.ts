@@ -91,10 +91,10 @@ export function modemBearer(name: string, provider: ProviderOf<'modem'>, context
         void closePort(port);
       };
       link = exchangeLink(
-        async (outgoing, signal) => {
+        async (outgoing, signal, show) => {
           const stop = () => at.end('closed before the answer came');
           signal.addEventListener('abort', stop);
-          const outcome = await handOver(at, outgoing, { provider, references, memory, reports: ready.reports });
+          const outcome = await handOver(at, outgoing, { provider, references, memory, reports: ready.reports, show });
           signal.removeEventListener('abort', stop);
           return outcome;
         },

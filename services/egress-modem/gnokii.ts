@@ -7,6 +7,7 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import type { Outcome } from '#shared/outcome.ts';
@@ -23,14 +24,16 @@ export function gnokiiBearer(name: string, provider: ProviderOf<'modem'>, { dir 
   /** Makes the ids of one process different: gnokii's own reference is not unique. */
   let count = 0;
 
-  const send = async ({ message, segments }: Outgoing, signal: AbortSignal): Promise<Outcome> => {
+  const send = async ({ message, segments }: Outgoing, signal: AbortSignal, show?: Show): Promise<Outcome> => {
     if (message.udh !== undefined || message.encoding === 'binary')
       return { kind: 'refused', reason: REFUSED_BY_GNOKII, scope: 'provider' };
     const args = ['--config', file, '--sendsms', segments[0]!.to];
     if (smsc !== undefined) args.push('--smsc', smsc);
     if (message.messageClass !== undefined) args.push('--class', String(message.messageClass));
     const stop = AbortSignal.any([signal, AbortSignal.timeout(submitTimeout * segments.length)]);
+    show?.('hermod', `argv: ${JSON.stringify([program, ...args])}`, 'stdin:', ...message.text.split('\n'));
     const outcome = await run(program, args, message, stop);
+    show?.('provider', outcome === 'sent' ? 'exit code 0' : 'reason' in outcome ? outcome.reason : outcome.kind);
     if (outcome !== 'sent') return outcome;
     const providerId = `gnokii-${Date.now().toString(36)}-${++count}`;
     return { kind: 'done', parts: segments.map((_, i) => ({ providerId: `${providerId}-${i + 1}`, receipt: false })) };

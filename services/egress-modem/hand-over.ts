@@ -1,5 +1,6 @@
 // One hand-over on a modem: the parts of a message one after another, and one outcome out of their answers.
 import type { ProviderOf } from '#shared/config/schema.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import { type At, AtFault } from './at.ts';
@@ -23,6 +24,7 @@ export type HandOver = {
   memory: { noValidity: boolean };
   /** Whether the modem gives status reports. */
   reports: boolean;
+  show?: Show | undefined;
 };
 
 /** Goes on behind what is taken already. Never rejects. Like Kannel it asks for a receipt of the first part only. */
@@ -53,18 +55,30 @@ async function submit(
   segment: Segment,
   statusReport: boolean,
   message: Sms,
-  { provider, memory }: HandOver,
+  { provider, memory, show }: HandOver,
 ): Promise<number | undefined> {
   const { smsc } = provider;
   const asked = message.validityAsked || provider.receipts === 'always';
   const validityMs = asked && !memory.noValidity ? message.expiry - Date.now() : undefined;
   try {
-    return await at.submit(submitPdu(segment, { smsc, statusReport, validityMs }));
+    return await shown(at, submitPdu(segment, { smsc, statusReport, validityMs }), show);
   } catch (error) {
     if (!(error instanceof AtFault) || error.code !== INVALID_PDU || validityMs === undefined) throw error;
-    const reference = await at.submit(submitPdu(segment, { smsc, statusReport }));
+    const reference = await shown(at, submitPdu(segment, { smsc, statusReport }), show);
     // It was the validity period.
     memory.noValidity = true;
     return reference;
+  }
+}
+
+async function shown(at: At, pdu: Parameters<At['submit']>[0], show: Show | undefined): Promise<number | undefined> {
+  show?.('hermod', `AT+CMGS=${pdu.length}`, `${pdu.hex} Ctrl-Z`);
+  try {
+    const reference = await at.submit(pdu);
+    show?.('provider', ...(reference === undefined ? [] : [`+CMGS: ${reference}`]), 'OK');
+    return reference;
+  } catch (error) {
+    show?.('provider', (error as Error).message);
+    throw error;
   }
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Dispatcher, request } from 'undici';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
 import { openDispatcher } from '#shared/http/dispatcher.ts';
 import { failureText } from '#shared/http/failures.ts';
@@ -45,23 +46,29 @@ export function pushBearer(_name: string, provider: Provider, { dir, log }: Cont
         await dispatcher.destroy();
         throw error;
       }
-      const handOver = (push: Push, signal: AbortSignal) => send(push, provider, parts, signal);
+      const handOver = (push: Push, signal: AbortSignal, show?: Show) => send(push, provider, parts, signal, show);
       return exchangeLink(handOver, ended, () => void dispatcher.close());
     },
   };
 }
 
-async function send(push: Push, provider: Provider, parts: Parts, signal: AbortSignal): Promise<Outcome> {
+async function send(
+  push: Push,
+  provider: Provider,
+  parts: Parts,
+  signal: AbortSignal,
+  show: Show | undefined,
+): Promise<Outcome> {
   const device = parts.devices.tokenOf(push.number);
   if (device === undefined)
     return { kind: 'refused', reason: 'no device is known for this number', scope: 'recipient' };
   try {
     let token = await parts.tokens.get();
-    let answer = await post(push, device, token, provider, parts, signal);
+    let answer = await post(push, device, token, provider, parts, signal, show);
     if (answer.status === 401 && codeOf(answer.body) !== 'THIRD_PARTY_AUTH_ERROR') {
       parts.tokens.drop(token);
       token = await parts.tokens.get();
-      answer = await post(push, device, token, provider, parts, signal);
+      answer = await post(push, device, token, provider, parts, signal, show);
       if (answer.status === 401) return { kind: 'unavailable', reason: 'FCM does not take the token of this account' };
     }
     return verdict(answer, Date.now());
@@ -77,16 +84,22 @@ async function post(
   { endpoint, responseTimeout }: Provider,
   { account, dispatcher }: Parts,
   signal: AbortSignal,
+  show: Show | undefined,
 ): Promise<Answer> {
   const url = `${endpoint.replace(/\/$/, '')}/v1/projects/${account.projectId}/messages:send`;
+  const message = JSON.stringify(bodyOf(push, device, Date.now()));
+  show?.('hermod', `POST ${url}`, 'authorization: Bearer …', '', message.replaceAll(JSON.stringify(device), '"…"'));
   const { statusCode, headers, body } = await request(url, {
     method: 'POST',
     dispatcher,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json; UTF-8' },
-    body: JSON.stringify(bodyOf(push, device, Date.now())),
+    body: message,
     signal: AbortSignal.any([signal, AbortSignal.timeout(responseTimeout)]),
   });
-  return { status: statusCode, retryAfter: headers['retry-after'], body: await jsonOf(body) };
+  const answer = { status: statusCode, retryAfter: headers['retry-after'], body: await jsonOf(body) };
+  const said = JSON.stringify(answer.body, undefined, 2) ?? 'no JSON';
+  show?.('provider', `HTTP status ${statusCode}`, ...said.replaceAll(device, '…').split('\n'));
+  return answer;
 }
 
 /** The answer's JSON, or undefined; what is longer than any honest answer is not read. */

@@ -2,15 +2,16 @@
 import { resolve } from 'node:path';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import type { Context } from '#shared/service.ts';
 import { rewriteNumber } from '#shared/sms/rewrite.ts';
 import { quote } from '#shared/telemetry/quote.ts';
-import { findProgram } from './program.ts';
+import { findProgram, type Program } from './program.ts';
 import { type Job, run } from './run.ts';
-import { verdict } from './verdict.ts';
+import { type End, verdict } from './verdict.ts';
 
 type Provider = ProviderOf<'script'>;
 
@@ -19,9 +20,12 @@ export function scriptBearer(_name: string, provider: Provider, { config, dir }:
   const limits = { timeoutMs: provider.timeout, maxOutput: provider.maxOutput };
 
   /** The program is looked up for each run: someone may have put another one in its place. */
-  async function handOver(job: Job, signal: AbortSignal): Promise<Outcome> {
+  async function handOver(job: Job, signal: AbortSignal, show?: Show): Promise<Outcome> {
     try {
-      const end = await run(findProgram(folder, provider.script), job, limits, signal);
+      const program = findProgram(folder, provider.script);
+      show?.('hermod', ...jobLines(program, job));
+      const end = await run(program, job, limits, signal);
+      show?.('provider', ...endLines(end));
       return verdict({ ...end, said: quote(end.said, job) });
     } catch (error) {
       return { kind: 'unavailable', reason: (error as Error).message };
@@ -53,4 +57,17 @@ export function jobOf(message: Sms, provider: Pick<Provider, 'number'>): Job {
       HERMOD_LANE: message.lane,
     },
   };
+}
+
+const jobLines = ({ folder, file }: Program, { number, text, env }: Job): string[] => [
+  `cd ${folder}`,
+  ...Object.entries(env).map(([name, value]) => `${name}=${value}`),
+  `argv: ${JSON.stringify([file, number])}`,
+  'stdin:',
+  ...text.split(/\r\n|\r|\n/),
+];
+
+function endLines({ code, signal, killed, said }: End): string[] {
+  const end = killed ? `killed: it ${killed}` : code === null ? `ended by ${signal}` : `exit code ${code}`;
+  return [end, ...(said === '' ? [] : ['stderr:', ...said.trimEnd().split(/\r\n|\r|\n/)])];
 }

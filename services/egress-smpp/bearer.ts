@@ -100,7 +100,7 @@ async function openBind(place: Place, line: Line, deliver: Deliver, ended: Ended
   const submitting = sessions.at(-1)!;
   return {
     inFlight: submitting.inFlight,
-    submit: (parts, answered) => submitParts(submitting, parts, answered),
+    submit: (parts, answered, show) => submitParts(submitting, parts, answered, show),
     close: submitting.close,
     cut,
   };

@@ -1,8 +1,10 @@
 // One hand-over: the parts of a message on one session, and one outcome out of all their answers.
 import type { PDU } from 'smpp';
+import type { Show } from '#shared/egress/dialogue.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import type { Answer, SmppSession } from './session.ts';
+import { answerLines, pduLines } from './show.ts';
 import { verdict } from './verdict.ts';
 
 /** `providerId` once the provider took it. */
@@ -14,17 +16,24 @@ type Bad = Exclude<Outcome, { kind: 'done' }>;
 const RANK: Record<Bad['kind'], number> = { throttled: 1, unavailable: 2, retry: 3, unknown: 4, refused: 5 };
 
 /** Submits the parts that are not taken yet. `ended` runs once, when each has its answer. */
-export function submitParts(session: SmppSession, parts: readonly Part[], ended: (outcome: Outcome) => void): void {
+export function submitParts(
+  session: SmppSession,
+  parts: readonly Part[],
+  ended: (outcome: Outcome) => void,
+  show?: Show,
+): void {
   const open = parts.filter((part) => part.providerId === undefined);
   let left = open.length;
   let worst: Bad | undefined;
   for (const part of open) {
     part.pdu.sequence_number = 0; // A throttled part goes out again under a new number.
     session.submit(part.pdu, (answer) => {
+      show?.('provider', ...answerLines(answer, part.pdu));
       const bad = badAnswer(answer, part);
       if (bad && (worst === undefined || RANK[bad.kind] > RANK[worst.kind])) worst = bad;
       if (--left === 0) ended(worst ?? { kind: 'done', parts: parts.map(taken) });
     });
+    show?.('hermod', ...pduLines(part.pdu));
   }
 }
 

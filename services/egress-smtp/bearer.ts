@@ -2,6 +2,7 @@
 // there is something to send.
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import { exchangeLink } from '#shared/egress/exchange.ts';
 import { readPems } from '#shared/http/pems.ts';
 import type { Outcome } from '#shared/outcome.ts';
@@ -19,15 +20,16 @@ export function smtpBearer(name: string, row: Row, { dir }: Context): Bearer<Mai
     begun: () => false,
     async open(ended) {
       const idle = new Idle(row.idle);
-      const fresh = () => openSession(row, pems, () => idle.sweep());
+      const fresh = (show?: Show) => openSession(row, pems, () => idle.sweep(), show);
       idle.add(await fresh());
-      const handOver = async (mail: Mail, signal: AbortSignal): Promise<Outcome> => {
-        const kept = idle.take();
+      const handOver = async (mail: Mail, signal: AbortSignal, show?: Show): Promise<Outcome> => {
+        // Who watches shall see the whole dialogue, and that connection serves nobody else.
+        const kept = show ? undefined : idle.take();
         // A connection that was idle may have been closed by the server just now: a new one tells.
         const first = kept ? await use(kept, mail, signal) : 'lost';
         if (first !== 'lost') return first;
         try {
-          const second = await use(await fresh(), mail, signal);
+          const second = await use(await fresh(show), mail, signal, show);
           if (second !== 'lost') return second;
           return {
             kind: 'unavailable',
@@ -37,10 +39,10 @@ export function smtpBearer(name: string, row: Row, { dir }: Context): Bearer<Mai
           return { kind: 'unavailable', reason: reasonOf(error) };
         }
       };
-      const use = async (session: MailSession, mail: Mail, signal: AbortSignal) => {
+      const use = async (session: MailSession, mail: Mail, signal: AbortSignal, show?: Show) => {
         const outcome = await session.send(mail, signal);
         // A refused mail may have left its envelope behind in the session.
-        if (outcome !== 'lost' && outcome.kind === 'done') idle.add(session);
+        if (outcome !== 'lost' && outcome.kind === 'done' && !show) idle.add(session);
         else session.quit();
         return outcome;
       };

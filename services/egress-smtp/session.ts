@@ -2,10 +2,12 @@
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import type { ProviderOf } from '#shared/config/schema.ts';
+import type { Show } from '#shared/egress/dialogue.ts';
 import type { Pems } from '#shared/http/pems.ts';
 import type { Outcome } from '#shared/outcome.ts';
 import { quote } from '#shared/telemetry/quote.ts';
 import { type Mail, octetsOf } from './mail.ts';
+import { dialogueLogger } from './show.ts';
 import { enhancedOf, verdict } from './verdict.ts';
 
 type Row = ProviderOf<'smtp'>;
@@ -26,9 +28,9 @@ export type MailSession = {
 
 export const addressOf = ({ host, port, security }: Row) => `${host}:${port ?? PORTS[security]}`;
 
-/** Rejects with one line that says where and why. `onOver` runs when the connection ends. */
-export async function openSession(row: Row, pems: Pems, onOver: () => void): Promise<MailSession> {
-  const connection = connectionOf(row, pems);
+/** Rejects with one line that says where and why. `onOver` runs when the connection ends, `show` hears all that is said. */
+export async function openSession(row: Row, pems: Pems, onOver: () => void, show?: Show): Promise<MailSession> {
+  const connection = connectionOf(row, pems, show);
   let fail: (error: Error) => void = () => {};
   connection.on('error', (error: Error) => fail(error));
   connection.once('end', () => {
@@ -55,7 +57,7 @@ export async function openSession(row: Row, pems: Pems, onOver: () => void): Pro
   };
 }
 
-function connectionOf(row: Row, pems: Pems): SMTPConnection {
+function connectionOf(row: Row, pems: Pems, show: Show | undefined): SMTPConnection {
   const { host, port, security, tls, name, idle } = row;
   return new SMTPConnection({
     host,
@@ -74,7 +76,8 @@ function connectionOf(row: Row, pems: Pems): SMTPConnection {
     greetingTimeout: CONNECT_TIMEOUT_MS,
     dnsTimeout: CONNECT_TIMEOUT_MS,
     socketTimeout: Math.max(idle, row.responseTimeout, CONNECT_TIMEOUT_MS),
-    logger: false,
+    logger: show ? dialogueLogger(show) : false,
+    debug: show !== undefined,
   });
 }
 

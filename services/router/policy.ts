@@ -1,6 +1,7 @@
 // The routes, compiled once from the configuration: which route a message takes, and who on it may have the message.
 import { ranksOf } from '#shared/config/routes.ts';
 import type { Config, Provider, Route as Written } from '#shared/config/schema.ts';
+import { senderFor } from '#shared/sms/sender.ts';
 import { type Condition, conditionsOf, type Facts, listed, oneOf, prefixed } from './conditions.ts';
 import { hash } from './pick.ts';
 import type { Tell } from './steps.ts';
@@ -63,7 +64,7 @@ function compileRoute(written: Written, name: string, settings: (name: string) =
         seed: hash(provider),
         limits: limitsOf(limits, written.maxCost),
         prefers: preferenceOf(prefer),
-        sender: rewriteOf(senders),
+        sender: senderFor(senders),
       };
     }),
   );
@@ -116,13 +117,6 @@ function preferenceOf(prefer: Settings['prefer']): Condition | undefined {
   const prefix = prefer?.prefixes && prefixed(prefer.prefixes);
   if (!client || !prefix) return client ?? prefix;
   return { holds: (facts) => client.holds(facts) || prefix.holds(facts), words: client.words };
-}
-
-function rewriteOf(senders: Settings['senders']): Candidate['sender'] {
-  if (!senders) return (from) => from;
-  const known = new Map(Object.entries(senders));
-  const others = known.get('*');
-  return (from) => known.get(from) ?? others ?? from;
 }
 
 export type Selected = { route: Route; candidates: readonly Candidate[] } | { reason: string };

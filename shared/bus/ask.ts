@@ -9,13 +9,24 @@ import type { Line } from './line.ts';
 export type Ask = (queue: string, question: unknown, timeoutMs?: number) => Promise<unknown>;
 /** Asks every service that listens to news, and gives the answers that came within `forMs`. */
 export type AskAll = (question: NewsOf<'ask'>, forMs: number) => Promise<unknown[]>;
-export type Serve = (queue: string, answer: (question: unknown) => Promise<unknown>) => Promise<void>;
+export type Answer = (question: unknown) => Promise<unknown>;
+export type Serve = (queue: string, answer: Answer) => Promise<void>;
 
 const REPLY_TO = 'amq.rabbitmq.reply-to';
+/** Questions on one queue that are answered at the same time. */
+const AT_ONCE = 16;
 
-/** `ask` fails with one line when no answer comes within `timeoutMs` (5 s). An answer `{error}` fails with its text. */
+/** The queue is not there: whoever would answer on it declares it. */
+export class NobodyThere extends Error {
+  override name = 'NobodyThere';
+}
+
+/**
+ * `ask` fails with one line when no answer comes within `timeoutMs` (5 s), and with NobodyThere when the queue is not
+ * there. An answer `{error}` fails with its text.
+ */
 export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }> {
-  const waiting = new Map<string, (answer: { error?: string; value?: unknown }) => void>();
+  const waiting = new Map<string, (answer: { error?: string | Error; value?: unknown }) => void>();
   let channel: Channel | undefined;
   line.onDown(() => {
     channel = undefined;
@@ -23,6 +34,10 @@ export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }>
   await line.onUp(async (model) => {
     const fresh = await model.createChannel();
     fresh.on('error', () => {});
+    fresh.on('return', ({ properties, fields }) => {
+      const error = new NobodyThere(`nobody answers on ${fields.routingKey}`);
+      waiting.get(properties.correlationId)?.({ error });
+    });
     const onReply = (message: { content: Buffer; properties: { correlationId?: string } } | null) => {
       if (message) waiting.get(message.properties.correlationId ?? '')?.(JSON.parse(message.content.toString()));
     };
@@ -40,13 +55,14 @@ export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }>
       waiting.set(correlationId, ({ error, value }) => {
         clearTimeout(timer);
         waiting.delete(correlationId);
-        if (error) reject(new Error(error));
+        if (error) reject(error instanceof Error ? error : new Error(error));
         else resolve(value);
       });
       channel.sendToQueue(queue, Buffer.from(JSON.stringify(question)), {
         replyTo: REPLY_TO,
         correlationId,
         expiration: timeoutMs,
+        mandatory: true,
       });
     });
   const askAll: AskAll = (question, forMs) =>
@@ -72,22 +88,27 @@ export function openServe(line: Line, log: Log): Serve {
       channel.on('error', (error) =>
         log.error({ queue, reason: reasonOf(error) }, 'request channel closed by the broker'),
       );
-      await channel.prefetch(16);
-      await channel.consume(queue, async (message) => {
-        if (!message) return;
-        let reply: { error?: string; value?: unknown };
-        try {
-          reply = { value: await answer(JSON.parse(message.content.toString())) };
-        } catch (error) {
-          reply = { error: reasonOf(error) };
-        }
-        try {
-          const { replyTo, correlationId } = message.properties;
-          if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
-          channel.ack(message);
-        } catch {
-          // The channel died: whoever asked runs into its time limit.
-        }
-      });
+      await answerOn(channel, queue, answer);
     });
+}
+
+/** Answers what is asked on a queue, until the channel closes. */
+export async function answerOn(channel: Channel, queue: string, answer: Answer): Promise<void> {
+  await channel.prefetch(AT_ONCE);
+  await channel.consume(queue, async (message) => {
+    if (!message) return;
+    let reply: { error?: string; value?: unknown };
+    try {
+      reply = { value: await answer(JSON.parse(message.content.toString())) };
+    } catch (error) {
+      reply = { error: reasonOf(error) };
+    }
+    try {
+      const { replyTo, correlationId } = message.properties;
+      if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
+      channel.ack(message);
+    } catch {
+      // The channel died: whoever asked runs into its time limit.
+    }
+  });
 }

@@ -1,10 +1,14 @@
 // A bind slot: an exclusive queue as a lease. Who can declare it owns the slot while its connection lives.
 import type { ChannelModel } from 'amqplib';
+import { type Answer, answerOn } from './ask.ts';
 import type { Line } from './line.ts';
 
 export type Claim = { release(): Promise<void> };
-/** Tries once. Undefined when another worker holds the slot or the broker is away. `onLost` runs when the connection ends. */
-export type TryClaim = (slot: string, onLost: () => void) => Promise<Claim | undefined>;
+/**
+ * Tries once. Undefined when another worker holds the slot or the broker is away. `onLost` runs when the connection ends.
+ * While it holds the slot, the holder answers what is asked on it.
+ */
+export type TryClaim = (slot: string, onLost: () => void, answer?: Answer) => Promise<Claim | undefined>;
 
 export async function openClaims(line: Line): Promise<TryClaim> {
   let model: ChannelModel | undefined;
@@ -19,7 +23,7 @@ export async function openClaims(line: Line): Promise<TryClaim> {
   await line.onUp(async (fresh) => {
     model = fresh;
   });
-  return async (slot, onLost) => {
+  return async (slot, onLost, answer) => {
     const mine = model;
     if (!mine || held.has(slot)) return undefined;
     held.set(slot, onLost);
@@ -27,6 +31,7 @@ export async function openClaims(line: Line): Promise<TryClaim> {
     try {
       channel?.on('error', () => {}); // 405 RESOURCE_LOCKED closes the channel: another connection holds the slot.
       await channel!.assertQueue(slot, { exclusive: true, durable: false, autoDelete: false });
+      if (answer) await answerOn(channel!, slot, answer);
     } catch {
       held.delete(slot);
       return undefined;

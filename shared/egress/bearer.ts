@@ -2,13 +2,17 @@
 // rate, repeats, the lease, failover – is the worker's and the same for every bearer.
 import type { Sms } from '../messages/sms.ts';
 import type { Outcome } from '../outcome.ts';
+import type { Show } from './dialogue.ts';
 
 /** One open bind at the provider. `P` is a message in the bearer's own form: PDUs, a request, a mail. */
 export type Link<P> = {
   /** Hand-overs that wait for their answer, in the unit of the provider's `window`. */
   inFlight(): number;
-  /** Hands a message over, or the parts of it that were not taken before. `ended` runs once; a lost answer is `unknown`. */
-  submit(prepared: P, ended: (outcome: Outcome) => void): void;
+  /**
+   * Hands a message over, or the parts of it that were not taken before. `ended` runs once; a lost answer is `unknown`.
+   * `show` hears what both sides say, with secrets taken out.
+   */
+  submit(prepared: P, ended: (outcome: Outcome) => void, show?: Show): void;
   /** Waits up to `drainMs` for answers that are under way, then closes. */
   close(drainMs: number): Promise<void>;
   /** Closes now; what has no answer ends as `unknown`. */

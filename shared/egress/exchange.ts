@@ -2,6 +2,7 @@
 // no session to lose: what is under way is counted, waited for, and cut when the time is over.
 import type { Outcome } from '../outcome.ts';
 import type { Link } from './bearer.ts';
+import type { Show } from './dialogue.ts';
 
 /**
  * `handOver` never rejects; after `signal` is aborted it ends soon, as `unknown` when the provider may have the message.
@@ -9,7 +10,7 @@ import type { Link } from './bearer.ts';
  * `closed` runs when it is over, before `ended`.
  */
 export function exchangeLink<P>(
-  handOver: (prepared: P, signal: AbortSignal) => Promise<Outcome>,
+  handOver: (prepared: P, signal: AbortSignal, show?: Show) => Promise<Outcome>,
   ended: (reason: string) => void,
   closed: () => void = () => {},
 ): Link<P> {
@@ -33,9 +34,9 @@ export function exchangeLink<P>(
 
   return {
     inFlight: () => inFlight,
-    submit(prepared, done) {
+    submit(prepared, done, show) {
       inFlight++;
-      void handOver(prepared, abort.signal).then((outcome) => {
+      void handOver(prepared, abort.signal, show).then((outcome) => {
         inFlight--;
         done(outcome);
         if (outcome.kind === 'unavailable') end(outcome.reason);

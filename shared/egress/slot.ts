@@ -25,6 +25,8 @@ export type SlotEvents<P> = {
   up(bind: Bind<P>): void;
   down(bind: Bind<P>, reason: string): void;
   failed(reason: string): void;
+  /** A question to whoever holds the slot: see trial.ts. */
+  asked(question: unknown): Promise<unknown>;
 };
 
 export type Slot = { stop(drainMs: number): Promise<void> };
@@ -59,7 +61,7 @@ export function runSlot<P>(
       claim = undefined;
       void keepOrLetGo();
     };
-    claim = await bus.tryClaim(bindSlot(name, wanted), onLost);
+    claim = await bus.tryClaim(bindSlot(name, wanted), onLost, events.asked);
     if (claim) n = wanted;
     return claim !== undefined;
   }

@@ -2,6 +2,7 @@
 import type { Ending } from '../handover.ts';
 import type { Sms } from '../messages/sms.ts';
 import { LANES, type Lane } from '../topology.ts';
+import type { Show } from './dialogue.ts';
 
 export type Item<P> = {
   message: Sms;
@@ -14,6 +15,8 @@ export type Item<P> = {
   prepared: P | undefined;
   /** Called once, with how it ended here. */
   settle: (ending: Ending) => void;
+  /** A person watches: it is handed over once, and what is said about it is shown. */
+  show?: Show;
 };
 
 export class Waiting<P> {
@@ -31,7 +34,7 @@ export class Waiting<P> {
     this.#lanes[item.message.lane].push(item);
   }
 
-  /** A message that was throttled: it is the first again once `notBefore` has passed. */
+  /** A message that was throttled, the first again once `notBefore` has passed; or one that a person waits for. */
   addFirst(item: Item<P>): void {
     this.#lanes[item.message.lane].unshift(item);
   }

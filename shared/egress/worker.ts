@@ -7,7 +7,8 @@ import type { Provider } from '../config/schema.ts';
 import { type Ending, followsOf } from '../handover.ts';
 import { VERSION } from '../messages/envelope.ts';
 import { handoverKey, type Sms } from '../messages/sms.ts';
-import type { OutcomeOf } from '../outcome.ts';
+import type { TrialAnswer } from '../messages/trial.ts';
+import type { Outcome, OutcomeOf } from '../outcome.ts';
 import type { Log } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { traceProcess, traceSubmit } from '../telemetry/spans.ts';
@@ -16,6 +17,7 @@ import type { Bearer } from './bearer.ts';
 import { Handed } from './handed.ts';
 import { type Bind, runSlot, type Slot } from './slot.ts';
 import { Tally } from './tally.ts';
+import { conduct } from './trial.ts';
 import { type Item, Waiting } from './waiting.ts';
 
 /** Bulk may use this share of window and rate, so that a one-time password always finds room. */
@@ -90,6 +92,7 @@ export class Worker<P> {
         failed: (reason) => {
           this.#tally.lastError = reason;
         },
+        asked: (question) => this.#try(question),
       }),
     );
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
@@ -138,6 +141,25 @@ export class Worker<P> {
     this.#open.set(key, follows);
     this.#schedulePump();
     return follows;
+  }
+
+  // ── from a person ──
+
+  #try(asked: unknown): Promise<TrialAnswer> {
+    const { provider, bus } = this.#options;
+    return conduct(asked, { name: this.#name, provider, bus }, async (message, show) => {
+      if (this.#stopping || ![...this.#binds].some(({ usable }) => usable))
+        throw new Error(this.#tally.lastError || 'this worker has no open bind');
+      return new Promise((resolve) => {
+        const settle = (ending: Ending) => {
+          this.#tally.ended(message, ending);
+          resolve(ending);
+        };
+        const at = { since: performance.now(), notBefore: 0 };
+        this.#waiting.addFirst({ message, key: handoverKey(message), ...at, prepared: undefined, settle, show });
+        this.#schedulePump();
+      });
+    });
   }
 
   // ── to the wire ──
@@ -201,9 +223,10 @@ export class Worker<P> {
     this.#handed.add(item.key, at);
     metrics.wireSeconds.observe({ provider: this.#name, lane: message.lane }, (at - message.at) / 1_000);
     const startedAt = performance.now();
+    const { show } = item;
     const span = traceSubmit(this.#service, this.#name, message);
     this.#inFlight[message.lane]++;
-    bind.link.submit(item.prepared, (outcome) => {
+    const ended = (outcome: Outcome) => {
       this.#inFlight[message.lane]--;
       span?.end({ 'hermod.outcome': outcome.kind }, outcome.kind === 'done' ? undefined : outcome.kind);
       metrics.submitSeconds.observe({ provider: this.#name }, (performance.now() - startedAt) / 1_000);
@@ -211,15 +234,17 @@ export class Worker<P> {
       else if (outcome.kind === 'unavailable') this.#giveBack(item, outcome);
       else item.settle(outcome);
       this.#schedulePump();
-    });
+    };
+    bind.link.submit(item.prepared, ended, show);
   }
 
-  #throttled(bind: Bind<P>, item: Item<P>, { afterMs = THROTTLE_PAUSE_MS }: OutcomeOf<'throttled'>): void {
+  #throttled(bind: Bind<P>, item: Item<P>, { reason, afterMs = THROTTLE_PAUSE_MS }: OutcomeOf<'throttled'>): void {
     metrics.submits.inc({ provider: this.#name, outcome: 'throttled' });
     const now = performance.now();
     bind.pace.throttled(now);
     item.notBefore = now + afterMs;
-    if (this.#stopping) this.#giveBack(item, { kind: 'waited' });
+    if (item.show) this.#giveBack(item, { kind: 'retry', reason });
+    else if (this.#stopping) this.#giveBack(item, { kind: 'waited' });
     else this.#waiting.addFirst(item);
   }
 

@@ -47,6 +47,12 @@ export function rawTlv(tag: number): string {
   return field;
 }
 
+/** The fields of a PDU that have a value, mandatory ones first, in the order of SMPP 3.4. */
+export function fieldsOf(pdu: PDU): [name: string, value: unknown][] {
+  const names = [...Object.keys(smpp.commands[pdu.command]?.params ?? {}), ...Object.keys(smpp.tlvs)];
+  return [...new Set(names)].filter((name) => pdu[name] !== undefined).map((name) => [name, pdu[name]]);
+}
+
 /** `submit_sm`, or undefined for a command_id that SMPP does not have. */
 export const commandName = (id: number): string | undefined => smpp.commandsById[id]?.command;
 

@@ -25,7 +25,7 @@ export type AccessEvent = {
   segments?: number;
   state?: string;
   reason?: string;
-  /** Who did what at the console, and with what: `provider main`, `message <id>`, `letter <key>`. */
+  /** Who did what at the console, or tried a provider, and with what: `provider main`, `message <id>`, `letter <key>`. */
   user?: string;
   action?: string;
   object?: string;
@@ -35,14 +35,15 @@ export type AccessEvent = {
   ms?: number;
 };
 
-const target = process.env.HERMOD_ACCESS_LOG ?? '-';
 let write: ((event: AccessEvent) => void) | undefined;
 
 /** `HERMOD_ACCESS_LOG=off` writes none; a path writes there; else stdout. Opened by the first line. */
 export function logAccess(event: AccessEvent): void {
-  write ??= target === 'off' ? () => {} : open(target === '-' ? 1 : target);
+  write ??= writer(process.env.HERMOD_ACCESS_LOG ?? '-');
   write(event);
 }
+
+const writer = (target: string) => (target === 'off' ? () => {} : open(target === '-' ? 1 : target));
 
 function open(dest: string | number): (event: AccessEvent) => void {
   // Lines gather for a moment: a write per line would cost more than the message.

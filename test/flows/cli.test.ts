@@ -1,8 +1,7 @@
 // `hermod`, run as a person or a script runs it: a process of its own, its output and its exit code.
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { declareTopology } from '#shared/bus/declared.ts';
@@ -11,12 +10,10 @@ import { openCredentials } from '#shared/doors/credentials.ts';
 import { openKeys } from '#shared/doors/keys.ts';
 import { newId } from '#shared/messages/id.ts';
 import { deadQueue, egressQueue, LEDGER, retryQueue, routerQueue, topologyOf } from '#shared/topology.ts';
+import { type Ran, runHermod } from '../rig/hermod.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-const HERMOD = resolve(import.meta.dirname, '../../deploy/cli/hermod.ts');
-
-type Ran = { code: number; out: string; err: string; json(): never };
 type Surroundings = { env?: Record<string, string>; input?: string; cwd?: string };
 
 let rig: Rig;
@@ -39,18 +36,8 @@ afterAll(async () => {
 });
 
 /** With the rig's configuration and broker, unless `env` says otherwise. */
-function hermod(args: string[], { env, input = '', cwd = empty }: Surroundings = {}): Promise<Ran> {
-  const surroundings = env ?? { HERMOD_CONFIG: rig.configFile, AMQP_URL: rig.amqpUrl };
-  return new Promise((done) => {
-    // Fifty short processes: the cache of compiled files halves what they cost.
-    const common = { PATH: process.env.PATH, NODE_COMPILE_CACHE: join(empty, 'cache') };
-    const options = { cwd, env: { ...common, ...surroundings }, timeout: 20_000 };
-    const child = execFile(process.execPath, [HERMOD, ...args], options, (error, out, err) =>
-      done({ code: error ? Number(error.code) : 0, out, err, json: () => JSON.parse(out) as never }),
-    );
-    child.stdin!.end(input);
-  });
-}
+const hermod = (args: string[], { env, input = '', cwd = empty }: Surroundings = {}): Promise<Ran> =>
+  runHermod(args, env ?? { HERMOD_CONFIG: rig.configFile, AMQP_URL: rig.amqpUrl }, { input, cwd });
 
 const oneLine = (ran: Ran, code: number, what: RegExp) => {
   expect(ran).toMatchObject({ code, out: '' });
