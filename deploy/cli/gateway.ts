@@ -73,7 +73,7 @@ export const audited = <T>(bus: Bus, what: Deed, work: () => Promise<T>): Promis
   auditedBy(bus, whoAmI(), what, work);
 
 /** The account at this machine; with sudo the person's own. */
-function whoAmI(): Actor {
+export function whoAmI(): Actor {
   const { SUDO_USER } = process.env;
   const host = hostname();
   try {

@@ -1,6 +1,5 @@
 // `hermod try`: one message to one provider, now, with what both sides said. Whoever holds a bind hands it over; when
 // nobody does, this command takes a free bind itself.
-import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
 import { loadConfig } from '#shared/config/load.ts';
@@ -12,10 +11,10 @@ import type { Ending } from '#shared/handover.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import type { TrialAnswer, TrialQuestion } from '#shared/messages/trial.ts';
 import type { Context } from '#shared/service.ts';
-import { parseRecipients } from '#shared/sms/number.ts';
+import { maskNumber, parseRecipients } from '#shared/sms/number.ts';
 import { bindSlot } from '#shared/topology.ts';
 import { Fault, notFound, usageFault } from './fault.ts';
-import { configFile, log, type Options, optionsOf, withBus } from './gateway.ts';
+import { audited, configFile, log, type Options, optionsOf, whoAmI, withBus } from './gateway.ts';
 import { paint, say, sayJson } from './output.ts';
 
 type TryOptions = Options & { from?: string };
@@ -42,8 +41,8 @@ export function addTry(program: Command): void {
     .addHelpText(
       'after',
       `
-It is a real SMS, ahead of the backlog: rate, ledger and access log apply, routes
-and limits of clients do not. Passwords and keys are hidden. Paused providers are
+It is a real SMS, ahead of the backlog: rate, ledger and audit apply, routes and
+limits of clients do not. Passwords and keys are hidden. Paused providers are
 tried too. Exit code 0 when the provider accepted it, 1 when not.
 
 Example:
@@ -62,15 +61,17 @@ async function tryOut(name: string, number: string, text: string, options: TryOp
   const question = questionOf(number, text, options.from ?? sharedSender(config));
   // Its own terminal is no access log.
   process.env.HERMOD_ACCESS_LOG ??= 'off';
-  const answer = await withBus(
-    options,
-    async (bus) =>
-      (await askHolder(bus, name, provider.binds, question)) ??
-      (await onBindOfOurs(name, provider, question, { config, file, dir, bus, log })),
+  const deed = { action: 'try', object: `provider ${name}`, detail: `to ${maskNumber(question.to)}` };
+  await withBus(options, (bus) =>
+    audited(bus, deed, async () => {
+      const answer =
+        (await askHolder(bus, name, provider.binds, question)) ??
+        (await onBindOfOurs(name, provider, question, { config, file, dir, bus, log }));
+      if (options.json) sayJson(answer);
+      else sayAnswer(answer);
+      if (answer.verdict !== 'accepted') throw new Fault(`${name}: ${answer.verdict}: ${answer.reason}`);
+    }),
   );
-  if (options.json) sayJson(answer);
-  else sayAnswer(answer);
-  if (answer.verdict !== 'accepted') throw new Fault(`${name}: ${answer.verdict}: ${answer.reason}`);
 }
 
 function questionOf(number: string, text: string, from: string): TrialQuestion {
@@ -80,7 +81,7 @@ function questionOf(number: string, text: string, from: string): TrialQuestion {
   if (!recipient || second) throw usageFault('one number, not several');
   if (text === '' || text.length > 1_600) throw usageFault('a text has 1 to 1600 characters');
   if (from.length > 20) throw usageFault('a sender has at most 20 characters');
-  return { ask: 'try', to: recipient.e164, given: recipient.given, text, from, by: userInfo().username.slice(0, 64) };
+  return { ask: 'try', to: recipient.e164, given: recipient.given, text, from, by: whoAmI().user.slice(0, 64) };
 }
 
 function sharedSender({ clients }: Config): string {

@@ -145,6 +145,11 @@ describe('by the worker that holds the bind', () => {
     const pdu = rig.smsc.received.find(({ shortMessage }) => shortMessage.toString() === TEXT)!;
     expect(pdu).toMatchObject({ source: { addr: 'HERMOD' }, dest: { addr: '447700900001' }, registeredDelivery: 1 });
     const id = /hermod status (\S+)\n$/.exec(ran.out)![1]!;
+    const audit = await until('the audit', async () => {
+      const { code, out } = await hermod('audit', '--action', 'try', '--json');
+      return code === 0 && out.includes('"done"') && JSON.parse(out);
+    });
+    expect(audit).toMatchObject([{ action: 'try', object: 'provider sandbox', result: 'done' }]);
     await until('its receipt', async () => / delivered /.test((await hermod('status', id)).out), 20_000);
   });
 
