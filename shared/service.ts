@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import fastify from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
 import { missingFrom } from './bus/declared.ts';
+import { lastingFault } from './bus/dial.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
@@ -105,6 +106,8 @@ async function requireTopology(amqpUrl: string, config: Config): Promise<void> {
       missing = await missingFrom(amqpUrl, wanted);
       break;
     } catch (error) {
+      const fault = lastingFault(amqpUrl, error);
+      if (fault) throw fault;
       if (Date.now() > until)
         throw new Error(`RabbitMQ cannot be reached (${reasonOf(error)}): start it, or set AMQP_URL`);
       await new Promise((resolve) => setTimeout(resolve, 500));

@@ -1,8 +1,7 @@
 // AMQP handshakes: the proof that a broker answers at an address and takes our credentials.
 import { setTimeout as delay } from 'node:timers/promises';
-import { connect } from 'amqplib';
+import { dial, lastingFault } from '#shared/bus/dial.ts';
 
-const ANSWER_WITHIN_MS = 5_000;
 const ASK_EVERY_MS = 100;
 const PROGRESS_EVERY_MS = 5_000;
 
@@ -16,16 +15,18 @@ export type Waiting = {
 
 /**
  * Resolves when the broker at `url` has accepted a connection. Rejects with one line, without credentials, when the time
- * is over, and at once when the broker refuses user, password or virtual host: asking again would not change that.
+ * is over, and at once when the broker refuses user, password or virtual host, or shows a certificate that is not
+ * trusted: asking again would not change that.
  */
 export async function untilAnswers(url: string, { withinMs, ended, progress }: Waiting): Promise<void> {
   const began = performance.now();
   let nextProgress = PROGRESS_EVERY_MS;
   for (;;) {
-    const reason = await ask(url);
-    if (!reason) return;
+    const refused = await ask(url);
+    if (!refused) return;
+    const { reason, lasting } = refused;
     const passed = performance.now() - began;
-    if (passed > withinMs || ended?.() || /ACCESS.REFUSED|NOT.ALLOWED/.test(reason)) throw new Error(reason);
+    if (passed > withinMs || ended?.() || lasting) throw new Error(reason);
     if (passed > nextProgress) {
       progress?.(Math.round(passed / 1_000));
       nextProgress += PROGRESS_EVERY_MS;
@@ -35,15 +36,16 @@ export async function untilAnswers(url: string, { withinMs, ended, progress }: W
 }
 
 /** What kept the handshake from succeeding, undefined when nothing did. */
-async function ask(url: string): Promise<string | undefined> {
+async function ask(url: string): Promise<{ reason: string; lasting: boolean } | undefined> {
   try {
-    const connection = await connect(url, { timeout: ANSWER_WITHIN_MS });
+    const connection = await dial(url);
     connection.on('error', () => {});
     await connection.close();
     return undefined;
   } catch (error) {
     // Several addresses for one name give an AggregateError, whose message is empty.
     const { message, code } = error as NodeJS.ErrnoException;
-    return (message || code || 'no answer').replaceAll(/\s+/g, ' ');
+    const reason = (message || code || 'no answer').replaceAll(/\s+/g, ' ');
+    return { reason, lasting: /ACCESS.REFUSED|NOT.ALLOWED/.test(reason) || lastingFault(url, error) !== undefined };
   }
 }

@@ -6,6 +6,7 @@ import { ConfigError } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit.ts';
+import { addBrokerUsers } from './broker-users.ts';
 import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
@@ -43,6 +44,7 @@ Example:
     .exitOverride();
   for (const add of [
     addConfiguration,
+    addBrokerUsers,
     addImport,
     addSend,
     addMessages,

@@ -1,6 +1,7 @@
 // PostgreSQL: the ledger's database where several ledgers stand by. One of them writes at a time.
 import { createHash } from 'node:crypto';
 import pg from 'pg';
+import { readPems } from '#shared/http/pems.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import type { Database, Row, Sql, Value } from './database.ts';
 import { forPostgres, migrations, sayIfNewer } from './migrate.ts';
@@ -23,6 +24,7 @@ const AGAIN_MS = 1_000;
 
 /** Waits for a database that is not there yet. Throws one line when it cannot be used; the URL's password is not in it. */
 export async function openPostgres(url: string, log: Log): Promise<Database> {
+  checkPems(url);
   const pool = new pg.Pool({
     connectionString: url,
     max: CONNECTIONS,
@@ -58,6 +60,13 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     isTrouble,
     close: () => pool.end(),
   };
+}
+
+/** Files that the URL names for TLS, in libpq's words: what is wrong with one stays wrong, so it is said before the first try. */
+function checkPems(url: string): void {
+  const file = (name: string) => URL.parse(url)?.searchParams.get(name) ?? undefined;
+  const files = { ca: file('sslrootcert'), cert: file('sslcert'), key: file('sslkey') };
+  readPems('DATABASE_URL', files, process.cwd());
 }
 
 /** Errors without a code of the server's come from the line to it. */

@@ -1,8 +1,7 @@
 // The topology at the broker: set-up declares it, services only check that it is there.
-import { connect } from 'amqplib';
 import { reasonOf } from '../telemetry/log.ts';
 import { formerQueue, type Topology } from '../topology.ts';
-import { brokerName } from './line.ts';
+import { brokerName, dial } from './dial.ts';
 
 /**
  * Declares everything, `health` last, so that its presence tells a service that set-up came to its end. Returns whether
@@ -13,7 +12,7 @@ export async function declareTopology(
   { exchanges, queues, bindings }: Topology,
 ): Promise<{ fresh: boolean }> {
   const fresh = (await missingFrom(url, { exchanges, queues, bindings })) !== undefined;
-  const model = await connect(url, { noDelay: true });
+  const model = await dial(url);
   try {
     const channel = await model.createChannel();
     channel.on('error', () => {});
@@ -46,7 +45,7 @@ export async function declareTopology(
 
 /** The name of the first exchange or queue that is not there, or undefined. Declares nothing. */
 export async function missingFrom(url: string, { exchanges, queues }: Topology): Promise<string | undefined> {
-  const model = await connect(url, { noDelay: true });
+  const model = await dial(url);
   model.on('error', () => {});
   let checking = '';
   try {

@@ -1,12 +1,12 @@
 // One connection to RabbitMQ that comes back by itself. A service has two: one to publish and one to consume, so that
 // a memory alarm, which stops publishers, lets the inside drain.
 import type { Writable } from 'node:stream';
-import { type Channel, type ChannelModel, connect } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
+import { brokerName, dial, lastingFault } from './dial.ts';
 
 const HEARTBEAT_S = 10;
-const CONNECT_TIMEOUT_MS = 5_000;
 const FIRST_PATIENCE_MS = 15_000;
 const DELAY_MS = { first: 100, most: 3_000 };
 
@@ -21,16 +21,6 @@ export type Line = {
   isBlocked(): boolean;
   close(): Promise<void>;
 };
-
-/** Host and port of an AMQP URL for messages: credentials never leave this file. */
-export function brokerName(url: string): string {
-  try {
-    const { hostname, port, protocol } = new URL(url);
-    return `${hostname}:${port || (protocol === 'amqps:' ? 5671 : 5672)}`;
-  } catch {
-    return 'an unreadable AMQP_URL';
-  }
-}
 
 /**
  * amqplib writes a message of more than 2 KB in two pieces, which the broker wakes up for twice. Everything of one tick
@@ -65,16 +55,10 @@ export async function openLine(
   let retry: NodeJS.Timeout | undefined;
   const up = metrics.brokerUp.labels(service, name);
 
-  async function dial(): Promise<void> {
+  async function open(): Promise<void> {
     const target = new URL(url);
     if (!target.searchParams.has('heartbeat')) target.searchParams.set('heartbeat', String(HEARTBEAT_S));
-    // Node's sockets start with Nagle on: without noDelay each confirm waits 40 ms for the peer's delayed ACK.
-    const options = {
-      noDelay: true,
-      timeout: CONNECT_TIMEOUT_MS,
-      clientProperties: { connection_name: `${service} ${name}` },
-    };
-    const fresh = await connect(target.href, options);
+    const fresh = await dial(target.href, { connection_name: `${service} ${name}` });
     gatherWrites(fresh);
     fresh.on('error', (error) => log.debug({ reason: reasonOf(error) }, 'broker connection error'));
     fresh.on('blocked', (reason) => {
@@ -112,7 +96,7 @@ export async function openLine(
     retry = setTimeout(
       async () => {
         try {
-          await dial();
+          await open();
           log.info({ line: name }, 'connected to the broker again');
         } catch (error) {
           log.debug({ line: name, reason: reasonOf(error) }, 'broker still away');
@@ -126,18 +110,13 @@ export async function openLine(
   const giveUp = Date.now() + patienceMs;
   for (;;) {
     try {
-      await dial();
+      await open();
       break;
     } catch (error) {
-      const reason = reasonOf(error);
-      if (/ACCESS_REFUSED|403/.test(reason)) {
-        throw new Error(`RabbitMQ at ${brokerName(url)} refuses the user or password in AMQP_URL`);
-      }
-      // The broker closes instead of opening: amqplib does not pass on why.
-      if (/ConnectionOpenOk/.test(reason)) {
-        throw new Error(`RabbitMQ at ${brokerName(url)} does not let this user into the virtual host in AMQP_URL`);
-      }
+      const fault = lastingFault(url, error);
+      if (fault) throw fault;
       if (Date.now() >= giveUp) {
+        const reason = reasonOf(error);
         throw new Error(`no RabbitMQ at ${brokerName(url)} (${reason}): start it, or set AMQP_URL to the one to use`);
       }
       await new Promise((resolve) => setTimeout(resolve, 300));

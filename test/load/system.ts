@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { join, resolve } from 'node:path';
 import { connect } from 'amqplib';
 import { declareTopology } from '#shared/bus/declared.ts';
-import { brokerName } from '#shared/bus/line.ts';
+import { brokerName } from '#shared/bus/dial.ts';
 import { hashPassword } from '#shared/doors/credentials.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { deliverQueue, egressQueue, LANES, topology } from '#shared/topology.ts';

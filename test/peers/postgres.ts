@@ -3,10 +3,11 @@
 // own service is not started.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { Issued } from '../rig/certificates.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 
@@ -58,8 +59,14 @@ function user(): { uid?: number; gid?: number } {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-/** `durable` writes as a real one does. */
-export async function startPostgres({ durable = false } = {}): Promise<Postgres> {
+/** `durable` writes as a real one does; with `tls` it offers TLS beside the plain line. */
+export async function startPostgres({
+  durable = false,
+  tls,
+}: {
+  durable?: boolean;
+  tls?: Issued;
+} = {}): Promise<Postgres> {
   const bin = programs();
   const who = user();
   const dir = mkdtempSync(join(tmpdir(), 'hermod-postgres-'));
@@ -68,6 +75,10 @@ export async function startPostgres({ durable = false } = {}): Promise<Postgres>
   const data = join(dir, 'data');
   const options = { ...who, cwd: dir, env: ENV };
   execFileSync(join(bin, 'initdb'), ['-D', data, '-U', 'hermod', '-A', 'trust', '-E', 'UTF8', '--no-sync'], options);
+  for (const [kind, pem] of Object.entries(tls ?? {})) {
+    writeFileSync(join(dir, kind), pem, { mode: 0o600 });
+    if (who.uid !== undefined) chownSync(join(dir, kind), who.uid, who.gid!);
+  }
   const port = await freePort();
   const url = `postgresql://hermod@127.0.0.1:${port}/postgres`;
   let server: ChildProcess | undefined;
@@ -81,6 +92,8 @@ export async function startPostgres({ durable = false } = {}): Promise<Postgres>
   };
   const start = async () => {
     const settings = ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=${dir}`];
+    const secured = tls ? ['ssl=on', ...Object.keys(tls).map((kind) => `ssl_${kind}_file=${join(dir, kind)}`)] : [];
+    settings.push(...secured.flatMap((setting) => ['-c', setting]));
     const all = ['-D', data, '-p', String(port), ...settings, ...(durable ? [] : FAST)];
     server = spawn(join(bin, 'postgres'), all, { ...options, stdio: 'ignore' });
     await until('PostgreSQL answers', () => ask('select 1').then(() => true));

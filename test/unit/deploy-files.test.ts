@@ -105,7 +105,16 @@ describe('compose', () => {
   });
 });
 
-const PAGES = ['runbook', 'metrics', 'systemd', 'compose', 'kubernetes', 'kubernetes-provider', 'upgrade'];
+const PAGES = [
+  'runbook',
+  'metrics',
+  'systemd',
+  'compose',
+  'kubernetes',
+  'kubernetes-provider',
+  'upgrade',
+  'broker-users',
+];
 
 test.each(PAGES.map((page) => `deploy/docs/${page}.md`))('%s: the files and commands that it names exist', (page) => {
   const text = read(page);
