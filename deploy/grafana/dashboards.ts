@@ -92,7 +92,9 @@ const doors: Board = {
   panels: [
     lines('Accepted by door', 'mps', { [rate('hermod_accepted_messages_total', 'door')]: '{{door}}' }),
     lines('Accepted by client', 'mps', { [rate('hermod_accepted_messages_total', 'client')]: '{{client}}' }),
-    lines('Refused', 'reqps', { [rate('hermod_rejected_requests_total', 'door, reason')]: '{{door}}: {{reason}}' }),
+    lines('Refused', 'reqps', {
+      [rate('hermod_rejected_requests_total', 'door, class, reason')]: '{{door}}, {{class}} client: {{reason}}',
+    }),
     lines('CPU', 'percentunit', { [rate('process_cpu_seconds_total', 'job', '{job=~"ingress.+|router"}')]: '{{job}}' }),
     lines('Event loop, 99 of 100 within', 's', { 'max by (job) (nodejs_eventloop_lag_p99_seconds)': '{{job}}' }),
     lines('Memory', 'bytes', { 'max by (job) (process_resident_memory_bytes)': '{{job}}' }),

@@ -181,7 +181,7 @@ export function refuse(
   more: { fields?: string[]; detail?: string } = {},
 ): void {
   const known = { reason, address, ...(client ? { client } : {}) };
-  metrics.rejected.inc({ door, reason });
+  metrics.rejected.inc({ door, reason, class: client ? 'known' : 'unknown' });
   logAccess({ event: 'refused', door, ...known });
   rememberRefusal(door, { at: Date.now(), ...known, ...more });
 }

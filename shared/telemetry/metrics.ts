@@ -22,7 +22,11 @@ export const metrics = {
     'Messages that a door accepted, after the broker confirmed them.',
     ['door', 'client'],
   ),
-  rejected: counter('hermod_rejected_requests_total', 'Requests that a door refused.', ['door', 'reason']),
+  rejected: counter(
+    'hermod_rejected_requests_total',
+    'Requests that a door refused; `class` is `known` when the client had shown who it is, else `unknown`.',
+    ['door', 'reason', 'class'],
+  ),
   repeatedRequests: counter(
     'hermod_repeated_requests_total',
     'Messages that a door recognised as accepted before, answered with success and did not send again.',

@@ -31,6 +31,8 @@ test('live and ready, and nothing else on that port', async () => {
 test('the metrics count a message on its whole way, by name and without numbers', async () => {
   const { ids } = await rig.send({ to: '447700900777', text: 'counted', 'dlr-mask': '3' });
   await rig.final(ids[0]!);
+  expect((await rig.send({ to: '447700900777', text: 'x', password: 'wrong' })).status).toBe(403);
+  expect((await rig.send({ to: '', text: 'x' })).status).toBe(400);
   const { body } = await get('/metrics');
   const value = (line: string) => Number(new RegExp(`^${line} (\\S+)$`, 'm').exec(body)?.[1] ?? Number.NaN);
   expect(value('hermod_accepted_messages_total{door="http",client="tester"}')).toBeGreaterThanOrEqual(1);
@@ -38,6 +40,10 @@ test('the metrics count a message on its whole way, by name and without numbers'
   expect(value('hermod_submit_outcomes_total{provider="sandbox",outcome="done"}')).toBeGreaterThanOrEqual(1);
   expect(value('hermod_receipts_total{provider="sandbox",state="delivered"}')).toBeGreaterThanOrEqual(1);
   expect(value('hermod_final_messages_total{state="delivered"}')).toBeGreaterThanOrEqual(1);
+  const rejected = (reason: string, known: string) =>
+    value(`hermod_rejected_requests_total{door="http",reason="${reason}",class="${known}"}`);
+  expect(rejected('authorization', 'unknown')).toBe(1);
+  expect(rejected('to', 'known')).toBe(1);
   expect(value('hermod_binds_held{provider="sandbox"}')).toBe(1);
   expect(body).not.toContain('447700900777');
 });

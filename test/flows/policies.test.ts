@@ -1,14 +1,28 @@
 // Policies and health on the wire: three SMSCs, and what each of them gets to see.
 import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { connect } from 'amqplib';
+import pino from 'pino';
 import { afterEach, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { openBus } from '#shared/bus/bus.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import { hostServices } from '#shared/service.ts';
+import { egressQueue, LANES, LEDGER, toQueue, toReport } from '#shared/topology.ts';
+import { egressSmpp } from '../../services/egress-smpp/main.ts';
+import { ingressHttp } from '../../services/ingress-http/main.ts';
+import { ledger } from '../../services/ledger/main.ts';
+import { router } from '../../services/router/main.ts';
 import { type Smsc, type SmscOptions, startSmsc } from '../../services/sandbox/smsc.ts';
 import { type Rig, type Settings, startRig } from '../rig/rig.ts';
+import { receiptOf, smsAt, takenAs } from '../rig/story.ts';
 import { until } from '../rig/until.ts';
 
 const HERMOD = resolve(import.meta.dirname, '../../deploy/cli/hermod.ts');
 const RSYSERR = 0x08;
+const RBINDFAIL = 0x0d;
 
 let rig: Rig;
 let others: Smsc[];
@@ -22,6 +36,7 @@ async function start(
   routes: Settings[],
   rows: { [name: string]: Settings } = {},
   smsc: SmscOptions = {},
+  limits: Settings = {},
 ): Promise<void> {
   others = [await startSmsc({ keep: 0 }), await startSmsc({ keep: 0 })];
   const [b, c] = others as [Smsc, Smsc];
@@ -34,7 +49,7 @@ async function start(
         ...rows[name],
       });
       const providers = { sandbox: like('sandbox', portOf(standard)), b: like('b', b.port), c: like('c', c.port) };
-      return { ...standard, providers, routes };
+      return { ...standard, providers, routes, limits };
     },
   });
   await until('all are bound', () => [rig.smsc, b, c].every((one) => one.binds().now > 0));
@@ -47,6 +62,18 @@ const send = async (to: string, more: Record<string, string> = {}, headers: Reco
   expect(answer.status).toBe(202);
   return answer.headers.get('x-message-id')!;
 };
+const hermod = (...args: string[]) =>
+  promisify(execFile)(process.execPath, [HERMOD, ...args], {
+    env: { ...process.env, HERMOD_CONFIG: rig.configFile, AMQP_URL: rig.amqpUrl },
+  });
+async function waitingIn(queue: string): Promise<number> {
+  const model = await connect(rig.amqpUrl);
+  try {
+    return (await (await model.createChannel()).checkQueue(queue)).messageCount;
+  } finally {
+    await model.close();
+  }
+}
 const seen = (smsc: Smsc) => smsc.received.map(({ dest, source }) => `${dest.addr} from ${source.addr}`).sort();
 
 test('user and realm, preferred prefixes and senders, as the SMSCs see them and as hermod route explains them', async () => {
@@ -74,9 +101,7 @@ test('user and realm, preferred prefixes and senders, as the SMSCs see them and 
   expect(seen(c)).toEqual(['491701234567 from 999']);
 
   const args = ['--to', '+447700900009', '--user', 'anna', '--realm', 'staff', '--live', '--json'];
-  const { stdout } = await promisify(execFile)(process.execPath, [HERMOD, 'route', ...args], {
-    env: { ...process.env, HERMOD_CONFIG: join(rig.dir, 'gateway.yaml'), AMQP_URL: rig.amqpUrl },
-  });
+  const { stdout } = await hermod('route', ...args);
   expect(JSON.parse(stdout)).toMatchObject({
     steps: [
       { about: 'route', name: 'route 1', ok: true },
@@ -157,3 +182,59 @@ function startLoad(perSecond: number) {
     },
   };
 }
+
+test('a provider whose receipts come late gets a tenth', async () => {
+  await start([{ to: ['sandbox', 'b'] }]);
+  const [b] = others as [Smsc];
+  const now = Date.now();
+  const bus = await openBus(rig.amqpUrl, 'test', pino({ level: 'silent' }));
+  try {
+    for (let n = 0; n < 20; n++) {
+      const handedAt = now - 20 * 60_000;
+      const sms = smsAt(handedAt);
+      await bus.publish(toQueue(LEDGER), [sms]);
+      await bus.publish(toReport('submitted'), [takenAs(sms, handedAt, [`late-${n}`], { provider: 'sandbox' })]);
+      await bus.publish(toReport('receipt'), [receiptOf(`late-${n}`, now, { provider: 'sandbox', to: sms.to })]);
+    }
+  } finally {
+    await bus.close();
+  }
+  // Until the router has heard of it, everything goes to the first.
+  let sent = 0;
+  await until('the other one gets some', async () => {
+    await send(`+4477009${10_000 + sent++}`);
+    return b.counters().taken > 0;
+  });
+  const before = rig.smsc.counters().taken;
+  for (let n = 0; n < 60; n++) await send(`+4477009${20_000 + n}`);
+  await until('all are sent', () => rig.smsc.counters().taken + b.counters().taken === sent + 60);
+  expect(b.counters().taken).toBeGreaterThan(40);
+  expect(rig.smsc.counters().taken).toBeGreaterThan(before);
+});
+
+test('what is left in the queues of a removed provider goes to the others, and the queues go', async () => {
+  await start([{ when: { prefix: '4477' }, to: ['b'] }, { to: ['sandbox'] }], {}, {}, { failoverAfter: '3s' });
+  const [b] = others as [Smsc];
+  b.set({ refuseBinds: RBINDFAIL });
+  b.dropAll();
+  const ids = [await send('+447700900001'), await send('+447700900002')];
+  await until('both wait for it', async () => (await waitingIn(egressQueue('b', 'urgent'))) > 0);
+  await rig.stopServices();
+
+  const file = join(rig.dir, 'without-b.yaml');
+  const settings = parse(readFileSync(rig.configFile, 'utf8')) as { providers: Settings; routes: Settings[] };
+  const { b: _b, ...providers } = settings.providers;
+  writeFileSync(file, stringify({ ...settings, providers, routes: settings.routes.slice(1) }));
+  const host = await hostServices([ledger, router, egressSmpp, ingressHttp], {
+    loaded: loadConfig(file),
+    amqpUrl: rig.amqpUrl,
+  });
+  try {
+    for (const id of ids) expect(await rig.final(id, 20_000)).toMatchObject({ state: 'sent', provider: 'sandbox' });
+    expect(seen(rig.smsc)).toEqual(['447700900001 from 12345', '447700900002 from 12345']);
+    const { stdout } = await hermod('queues', 'prune', '--config', file);
+    for (const lane of LANES) expect(stdout).toContain(`${egressQueue('b', lane)}  deleted`);
+  } finally {
+    await host.stop();
+  }
+}, 40_000);
