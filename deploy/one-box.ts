@@ -13,26 +13,9 @@ import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';
 import { type Broker, findBroker } from './broker/find.ts';
 import { type Child, startChild } from './child.ts';
 import { writeFirstConfig } from './first-run.ts';
+import { processesOf } from './processes.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** Which services share a process, in the order of their start; measured on two cores (test/load). They stop in reverse. */
-const PROCESSES: readonly (readonly string[])[] = [
-  ['ledger', 'notifier', 'console'],
-  [
-    'router',
-    'egress-smpp',
-    'egress-http',
-    'egress-smtp',
-    'egress-script',
-    'egress-push',
-    'ingress-dlr',
-    'egress-modem',
-    'ingress-smtp',
-    'ingress-smpp',
-    'ingress-http',
-  ],
-];
-
 const HELP = `Runs the whole gateway on this machine.
 
   npm start                          with var/gateway.yaml, written at the first start
@@ -127,9 +110,8 @@ async function start(): Promise<void> {
   }
   const output = logWriter();
   let adminPort = config.listen.admin.port;
-  for (const group of PROCESSES) {
+  for (const services of processesOf(config)) {
     if (ending) return;
-    const services = group.filter((name) => isWanted(name, config));
     // A console that is started again does not know the link any more: it may have been used.
     const knows = services.includes('console') && Object.keys(config.console.users).length === 0;
     const firstEnv: Record<string, string> = knows ? { HERMOD_CONSOLE_ENTRY: consoleEntry } : {};
@@ -139,16 +121,6 @@ async function start(): Promise<void> {
     if (adminPort !== 0) adminPort++;
   }
   if (!ending) welcome();
-}
-
-/** Doors that the configuration does not open are not started, nor bearers without a provider. */
-function isWanted(name: string, { listen, providers }: Loaded['config']): boolean {
-  if (name.startsWith('egress-')) return Object.values(providers).some(({ bearer }) => name === `egress-${bearer}`);
-  if (name === 'console') return listen.console !== undefined;
-  if (name === 'ingress-dlr') return listen.dlr !== undefined;
-  if (name === 'ingress-smtp') return listen.smtp !== undefined || listen.smtps !== undefined;
-  if (name === 'ingress-smpp') return listen.smpp !== undefined;
-  return true;
 }
 
 /** A broker of ours that dies is started again: the services keep what they hold and come back to it. */

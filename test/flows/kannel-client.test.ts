@@ -27,7 +27,7 @@ beforeAll(async () => {
     settings: (standard) => ({ ...standard, listen: { ...standard.listen, smpp: { port } } }),
   });
   receiver = await startReceiver();
-  kannel = await startKannel(port, WHO, 'transceiver-mode = true');
+  kannel = await startKannel(port, WHO, { smpp: 'transceiver-mode = true' });
 }, 300_000);
 afterAll(async () => {
   await kannel?.stop();

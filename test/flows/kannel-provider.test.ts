@@ -18,7 +18,7 @@ let rig: Rig;
 
 beforeAll(async () => {
   smsc = await startSmsc({ receipts: { afterMs: 50, states: [{ suffix: '77', state: 'UNDELIV', error: '001' }] } });
-  kannel = await startKannel(smsc.port, { name: 'kannel', password: 'secret' }, 'transceiver-mode = true');
+  kannel = await startKannel(smsc.port, { name: 'kannel', password: 'secret' }, { smpp: 'transceiver-mode = true' });
   const port = await freePort();
   rig = await startRig({
     services: [ledger, router, egressHttp, ingressHttp, ingressDlr],

@@ -62,7 +62,14 @@ beforeAll(async () => {
       .filter(Boolean)
       .join('\n');
   const users = [...ADDRESSES.map(([name, lines]) => user(name, lines)), user('faked', 'faked-sender = 777')];
-  kannel = await startKannel(smsc.port, { name: 'u', password: 'p' }, 'transceiver-mode = true', users.join('\n\n'));
+  kannel = await startKannel(
+    smsc.port,
+    { name: 'u', password: 'p' },
+    {
+      smpp: 'transceiver-mode = true',
+      users: users.join('\n\n'),
+    },
+  );
 }, 300_000);
 afterAll(async () => {
   await kannel?.stop();

@@ -1,9 +1,10 @@
 // `npm run bench`: a door → SMPP through the whole gateway, measured from outside. It ends by itself.
 import { type Capacity, capacityOf } from './capacity.ts';
+import type { Rigs } from './case.ts';
 import type { GeneratorApi } from './generator.ts';
 import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, smppWindowOf, warmUps } from './options.ts';
 import { startRig } from './rig.ts';
-import { type Result, type Rigs, run } from './run.ts';
+import { type Result, run } from './run.ts';
 import type { SinkApi } from './sink.ts';
 import type { SmscApi } from './smsc.ts';
 import { hermod, parseProcesses, type System } from './system.ts';
@@ -20,16 +21,14 @@ async function startRigs(): Promise<Rigs> {
 }
 
 function systemFor(options: Options, { smscPort }: Rigs): System {
-  const smppWindow = smppWindowOf(options);
-  const doors = `ingress-http${smppWindow === undefined ? '' : '|ingress-smpp'}`;
-  const one = `ledger|router|egress-smpp|${options.callbacks ? 'notifier|' : ''}${doors}`;
   return hermod({
     amqpUrl: process.env.AMQP_URL,
     brokerPid: options.brokerPid,
     smscPort,
     window: options.window,
-    smppWindow,
-    processes: parseProcesses(options.processes ?? one),
+    smppWindow: smppWindowOf(options),
+    processes: parseProcesses(options.processes),
+    providers: 1,
     accessLog: options['access-log'] === 'on',
     callbacks: options.callbacks,
     profile: options.profile,

@@ -2,10 +2,10 @@
 // PDUs that were built before. A system's figure well below both is not the rig's.
 import { newPdu } from '#shared/smpp/library.ts';
 import { NUMBER } from './callers.ts';
+import type { Rigs } from './case.ts';
 import { useOf } from './measure.ts';
 import { startResponder } from './responder.ts';
 import { now } from './rig.ts';
-import type { Rigs } from './run.ts';
 import { openSmppSession } from './smpp-session.ts';
 import { ACCOUNT, RECIPIENT_PREFIX } from './smsc.ts';
 
@@ -46,7 +46,7 @@ async function ofGenerator({ generator }: Rigs, connections: number): Promise<Ca
 }
 
 async function ofSmsc({ smsc, smscPort }: Rigs, receipts: boolean): Promise<Capacity> {
-  await smsc.ask('begin', { first: 0, most: MOST });
+  await smsc.ask('begin', { first: 0, most: MOST, behaviour: {}, closed: false });
   const before = useOf(smsc.pid).cpuMs;
   const startedAt = now();
   const count = await feed(smscPort, receipts);

@@ -1,7 +1,6 @@
 // The bench's command line: what it can be asked, and the runs that follow from it.
 import { parseArgs } from 'node:util';
-import type { Case } from './run.ts';
-import { hasService } from './system.ts';
+import type { Case } from './case.ts';
 
 export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP door, an SMSC at its SMPP end, each a process of its own.
 
@@ -17,7 +16,8 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   --receipts          dlr-mask=31: the SMSC sends a receipt for each
   --callbacks         and each message is told to a URL twice: accepted by the SMSC, and delivered
   --window N          window of the SMPP session (100)
-  --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger" (one process each)
+  --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger"; each: one process for each;
+                      box: as npm start has them (box)
   --access-log off    no access log (on: to a file)
   --broker-pid PID    the broker's process, where its port does not tell
   --profile DIR       writes a CPU profile of each process of the gateway
@@ -57,7 +57,6 @@ export function readOptions(argv: string[]) {
   if (!['on', 'off'].includes(values['access-log'])) throw new Misuse('--access-log takes on or off');
   if (!isDoor(values.door)) throw new Misuse('--door takes http, smpp or both');
   if (values.callbacks && values.door !== 'http') throw new Misuse('--callbacks are made for the HTTP door only');
-  if (values.callbacks && !hasService('notifier')) throw new Misuse('--callbacks needs the service notifier');
   return {
     ...values,
     rate: number('rate'),
@@ -85,7 +84,7 @@ function parse(argv: string[]) {
         receipts: flag,
         callbacks: flag,
         window: text,
-        processes: text,
+        processes: { type: 'string', default: 'box' },
         door: { type: 'string', default: 'http' },
         'access-log': { type: 'string', default: 'on' },
         'broker-pid': text,

@@ -1,6 +1,6 @@
 // Figures to read a run against: Kannel 1.4.5 (Debian 12) on 2 cores, an SMPP transceiver with a window of 500, measured
 // with a generator and an SMSC written in C. Another machine gives others: compare within one run where it matters.
-import type { Case } from './run.ts';
+import type { Case } from './case.ts';
 
 const FULL: Record<number, string> = {
   10: 'no store 22.0–23.5k/s, 69 µs; spool store 16.5–17.0k/s, p50/p95/p99 0.5/1.0/2.2 ms, 94 µs',

@@ -2,16 +2,12 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { connect } from 'amqplib';
-import { declareTopology } from '#shared/bus/declared.ts';
-import { brokerName } from '#shared/bus/dial.ts';
-import { hashPassword } from '#shared/doors/credentials.ts';
-import { reasonOf } from '#shared/telemetry/log.ts';
-import { deliverQueue, egressQueue, LANES, topology } from '#shared/topology.ts';
-import { startPrivateNode } from '../../deploy/broker/node.ts';
+import { loadConfig } from '#shared/config/load.ts';
+import type { Config } from '#shared/config/schema.ts';
+import { processesOf } from '../../deploy/processes.ts';
 import { freePort } from '../rig/port.ts';
-import { listenerOf } from './measure.ts';
-import { ACCOUNT } from './smsc.ts';
+import { prepareBroker, startBroker } from './broker.ts';
+import { CLIENT, configuration } from './configuration.ts';
 
 /** What is measured. `url` and `pids` are there once it has started. */
 export type System = {
@@ -35,8 +31,9 @@ export type SystemOptions = {
   window: number;
   /** The SMPP door is open, to one session with so many submits under way. */
   smppWindow: number | undefined;
-  /** Services by process. */
-  processes: readonly (readonly string[])[];
+  processes: Processes;
+  /** SMPP providers, all at the one SMSC, with equal shares of the messages. */
+  providers: number;
   accessLog: boolean;
   /** Callbacks go to loopback, which they may not unless allowed. */
   callbacks: boolean;
@@ -47,19 +44,34 @@ export type SystemOptions = {
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOST = join(ROOT, 'deploy/host.ts');
-const PROVIDER = 'bench';
-export const CLIENT = { name: 'bench', password: 'bench' };
 const STOP_WITHIN_MS = 15_000;
 
+/** Services by process: as `npm start` groups them, each by itself, or this list. */
+export type Processes = 'box' | 'each' | readonly (readonly string[])[];
+
 const entryOf = (service: string) => join(ROOT, 'services', service, 'main.ts');
-export const hasService = (name: string) => /^[a-z-]+$/.test(name) && existsSync(entryOf(name));
+const hasService = (name: string) => /^[a-z-]+$/.test(name) && existsSync(entryOf(name));
 
 /** `ledger,notifier|router`: services of one process by commas, processes by bars. Throws one line. */
-export function parseProcesses(text: string): string[][] {
+export function parseProcesses(text: string): Processes {
+  if (text === 'box' || text === 'each') return text;
   const processes = text.split('|').map((names) => names.split(',').map((name) => name.trim()));
   const unknown = processes.flat().find((name) => !hasService(name));
   if (unknown !== undefined) throw new Error(`--processes: there is no service "${unknown}"`);
   return processes;
+}
+
+function groupsOf(processes: Processes, config: Config): readonly (readonly string[])[] {
+  if (processes === 'box') return processesOf(config);
+  return processes === 'each' ? processesOf(config).flatMap((group) => group.map((name) => [name])) : processes;
+}
+
+/** `name`, or with a number behind it where there are several. */
+function unused(name: string, taken: ReadonlyMap<string, unknown>): string {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? name : `${name} ${n}`;
+    if (!taken.has(candidate)) return candidate;
+  }
 }
 
 export function hermod(options: SystemOptions): System {
@@ -77,16 +89,18 @@ export function hermod(options: SystemOptions): System {
     stops.push(async () => rmSync(dir, { recursive: true, force: true }));
     const broker = await startBroker(dir, options);
     stops.push(broker.stop);
-    await prepareBroker(broker.url, options);
     const port = await freePort();
     smppPort = await freePort();
-    writeFileSync(join(dir, 'gateway.yaml'), await configuration(port, smppPort, options));
-    for (const services of options.processes) {
+    const file = join(dir, 'gateway.yaml');
+    writeFileSync(file, await configuration(port, smppPort, options));
+    const { config } = loadConfig(file);
+    await prepareBroker(broker.url, config);
+    for (const services of groupsOf(options.processes, config)) {
       if (stopping) return;
       const { child, ready } = startProcess(services, dir, broker.url, options);
       stops.push(() => end(child));
       await ready;
-      pids.set(services.join('+'), child.pid!);
+      pids.set(unused(services.join('+'), pids), child.pid!);
     }
     if (broker.pid !== undefined) pids.set('broker', broker.pid);
     url = `http://127.0.0.1:${port}/cgi-bin/sendsms?username=${CLIENT.name}&password=${CLIENT.password}`;
@@ -110,37 +124,6 @@ export function hermod(options: SystemOptions): System {
       for (const one of stops.splice(0).reverse()) await one();
     },
   };
-}
-
-async function startBroker(dir: string, { amqpUrl, brokerPid, say }: SystemOptions) {
-  if (amqpUrl) {
-    await withChannel(amqpUrl, async () => {}).catch((error) => {
-      throw new Error(`no RabbitMQ at ${brokerName(amqpUrl)} (${reasonOf(error)}): start it, or unset AMQP_URL`);
-    });
-    const pid = brokerPid ?? listenerOf(Number(new URL(amqpUrl).port || 5_672));
-    return { url: amqpUrl, pid, stop: () => tidyBroker(amqpUrl).catch(() => {}) };
-  }
-  const node = await startPrivateNode({ dir, say });
-  const stop = async () => {
-    await node.stop();
-    rmSync(node.home, { recursive: true, force: true });
-  };
-  return { url: node.url, pid: node.pid, stop };
-}
-
-async function configuration(port: number, smppPort: number, options: SystemOptions): Promise<string> {
-  const { smscPort, window, smppWindow, callbacks } = options;
-  const smpp = smppWindow === undefined ? '' : `, smpp: { window: ${smppWindow} }`;
-  return `listen:
-  http: { port: ${port} }
-${smppWindow === undefined ? '' : `  smpp: { port: ${smppPort} }\n`}clients:
-  ${CLIENT.name}: { password: '${await hashPassword(CLIENT.password)}', sender: '12345'${smpp} }
-providers:
-  ${PROVIDER}: { bearer: smpp, host: 127.0.0.1, port: ${smscPort}, systemId: ${ACCOUNT.systemId}, password: ${ACCOUNT.password}, window: ${window} }
-routes:
-  - to: [${PROVIDER}]
-ledger: { file: ledger.sqlite }
-${callbacks ? 'callbacks: { allow: [127.0.0.1] }\n' : ''}`;
 }
 
 function startProcess(services: readonly string[], dir: string, amqpUrl: string, options: SystemOptions) {
@@ -178,37 +161,4 @@ async function end(child: ChildProcess): Promise<void> {
   const late = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS);
   await exited;
   clearTimeout(late);
-}
-
-/** Declares the topology. Another gateway's broker is left alone: it would send the bench's messages, and we its. */
-async function prepareBroker(amqpUrl: string, { smppWindow }: SystemOptions): Promise<void> {
-  const wanted = topology([PROVIDER], smppWindow === undefined ? [] : [CLIENT.name]);
-  await declareTopology(amqpUrl, wanted);
-  await withChannel(amqpUrl, async (channel) => {
-    for (const { name } of wanted.queues) {
-      const { messageCount, consumerCount } = await channel.checkQueue(name);
-      if (messageCount === 0 && consumerCount === 0) continue;
-      const why = consumerCount > 0 ? 'another gateway reads' : `${messageCount} messages wait in`;
-      throw new Error(`${why} the queue ${name}: give the bench a broker or vhost of its own (AMQP_URL)`);
-    }
-  });
-}
-
-/** Takes away the queues of the bench's provider and client; all others belong to every installation. */
-async function tidyBroker(amqpUrl: string): Promise<void> {
-  await withChannel(amqpUrl, async (channel) => {
-    for (const lane of LANES) await channel.deleteQueue(egressQueue(PROVIDER, lane));
-    await channel.deleteQueue(deliverQueue(CLIENT.name));
-  });
-}
-
-type Channel = Awaited<ReturnType<Awaited<ReturnType<typeof connect>>['createChannel']>>;
-
-async function withChannel(amqpUrl: string, work: (channel: Channel) => Promise<void>): Promise<void> {
-  const model = await connect(amqpUrl, { noDelay: true });
-  try {
-    await work(await model.createChannel());
-  } finally {
-    await model.close().catch(() => {});
-  }
 }

@@ -15,6 +15,7 @@ const [BEARERBOX, SMSBOX] = ['/usr/sbin/bearerbox', '/usr/sbin/smsbox'];
 export type Kannel = {
   /** Of smsbox, without the path. */
   url: string;
+  pids: { bearerbox: number; smsbox: number };
   /** GET /cgi-bin/sendsms: its status and body. Strings travel in UTF-8. */
   send(parameters: Record<string, string | Buffer>): Promise<string>;
   /** Everything that bearerbox has logged. */
@@ -22,18 +23,28 @@ export type Kannel = {
   stop(): Promise<void>;
 };
 
-/**
- * Its link is up when this resolves. `smpp`: lines of the group `smsc = smpp` beside host, port, name and password;
- * `users`: more groups.
- */
+/** Lines of its configuration, beside ports, addresses, names, passwords and where it logs. */
+export type Settings = {
+  /** Of the group `core`. A test wants to see everything, and not to wait for what is sent again. */
+  core?: string;
+  /** Of the group `smsc = smpp`. */
+  smpp?: string;
+  smsbox?: string;
+  /** More groups. */
+  users?: string;
+  /** Its own folder, with logs and store, is made in this one. */
+  parent?: string;
+};
+
+/** Its link is up when this resolves. */
 export async function startKannel(
   port: number,
   who: { name: string; password: string },
-  smpp = '',
-  users = '',
+  settings: Settings = {},
 ): Promise<Kannel> {
+  const { core = 'log-level = 0\nsms-resend-freq = 1', smpp = '', smsbox = 'log-level = 0', users = '' } = settings;
   requireDebian('kannel', SMSBOX, 'kannel');
-  const dir = mkdtempSync(join(tmpdir(), 'hermod-kannel-'));
+  const dir = mkdtempSync(join(settings.parent ?? tmpdir(), 'hermod-kannel-'));
   const [admin, boxes, sendsms] = [await freePort(), await freePort(), await freePort()];
   const file = join(dir, 'kannel.conf');
   writeFileSync(
@@ -45,8 +56,7 @@ admin-password = admin
 smsbox-port = ${boxes}
 box-allow-ip = 127.0.0.1
 log-file = ${dir}/bearerbox.log
-log-level = 0
-sms-resend-freq = 1
+${core}
 
 group = smsc
 smsc = smpp
@@ -64,7 +74,7 @@ bearerbox-host = 127.0.0.1
 sendsms-port = ${sendsms}
 sendsms-interface = 127.0.0.1
 log-file = ${dir}/smsbox.log
-log-level = 0
+${smsbox}
 
 group = sendsms-user
 username = test
@@ -79,7 +89,7 @@ ${users}
   const start = (program: string) => children.push(spawn(program, [file], { cwd: dir, stdio: 'ignore' }));
   const log = () => (existsSync(`${dir}/bearerbox.log`) ? readFileSync(`${dir}/bearerbox.log`, 'latin1') : '');
   const stop = async () => {
-    for (const child of children.reverse()) await end(child);
+    for (const child of children.toReversed()) await end(child);
     rmSync(dir, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${sendsms}/cgi-bin/sendsms`;
@@ -96,6 +106,7 @@ ${users}
   }
   return {
     url: new URL(url).origin,
+    pids: { bearerbox: children[0]!.pid!, smsbox: children[1]!.pid! },
     async send(parameters) {
       const all = { username: 'test', password: 'test', ...parameters };
       const query = Object.entries(all).map(([name, value]) => `${name}=${encoded(value)}`);

@@ -1,0 +1,50 @@
+// Kannel 1.4.5 as the system under test, as an installation has it: an access log for each message, everything but debug
+// lines in its own log, one SMPP transceiver without a limit of throughput, and all that is not named as by default.
+import { mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Kannel, startKannel } from '../peers/kannel.ts';
+import { ACCOUNT } from './smsc.ts';
+import type { System } from './system.ts';
+
+/** Where bearerbox keeps what it has accepted: in memory alone, in one file, or in a file for each message. */
+export const STORES = ['none', 'file', 'spool'] as const;
+export type Store = (typeof STORES)[number];
+
+/** In the project, so that its store is on the disk that an installation would use: /tmp may be memory. */
+const PARENT = resolve(import.meta.dirname, '../../var');
+
+export function kannel(store: Store, options: { smscPort: number; window: number; accessLog: boolean }): System {
+  const { smscPort, window, accessLog } = options;
+  const log = ['log-level = 1', ...(accessLog ? ['access-log = access.log'] : [])];
+  const core = [...log, ...(store === 'none' ? [] : [`store-type = ${store}`, 'store-location = store'])];
+  let running: Kannel | undefined;
+  let starting: Promise<Kannel> | undefined;
+  return {
+    get url() {
+      return `${running!.url}/cgi-bin/sendsms?username=test&password=test`;
+    },
+    smppPort: 0,
+    get pids() {
+      return new Map(Object.entries(running?.pids ?? {}));
+    },
+    async start() {
+      mkdirSync(PARENT, { recursive: true });
+      starting = startKannel(
+        smscPort,
+        { name: ACCOUNT.systemId, password: ACCOUNT.password },
+        {
+          parent: PARENT,
+          core: core.join('\n'),
+          smpp: `transceiver-mode = true\nmax-pending-submits = ${window}`,
+          smsbox: `${log.join('\n').replace('access.log', 'smsbox-access.log')}`,
+        },
+      );
+      running = await starting;
+    },
+    async stop() {
+      await starting?.catch(() => {});
+      await running?.stop();
+      running = undefined;
+    },
+  };
+}
