@@ -36,10 +36,12 @@ export function configFile(options: Options): string {
  * Names of the providers in the file, without a check and without its secrets: whoever pauses a provider need not be able
  * to read them.
  */
-export function providersIn(file: string): string[] {
+export const providersIn = (file: string): string[] => namesIn(file, 'providers');
+export const clientsIn = (file: string): string[] => namesIn(file, 'clients');
+
+function namesIn(file: string, section: 'providers' | 'clients'): string[] {
   try {
-    const { providers } = Object(parseDocument(readFileSync(file, 'utf8')).toJS()) as { providers?: unknown };
-    return Object.keys(Object(providers));
+    return Object.keys(Object(Object(parseDocument(readFileSync(file, 'utf8')).toJS())[section]));
   } catch {
     throw new Fault(`${file} cannot be read: name the configuration with --config or HERMOD_CONFIG`);
   }

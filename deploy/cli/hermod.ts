@@ -21,6 +21,7 @@ import { addRefusals } from './refusals.ts';
 import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
+import { addSuppressed } from './suppressed.ts';
 import { addTry } from './try.ts';
 
 function commandLine(): Command {
@@ -57,6 +58,7 @@ Example:
     addRoute,
     addRefusals,
     addAudit,
+    addSuppressed,
     addModem,
   ])
     add(program);

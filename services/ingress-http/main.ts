@@ -8,6 +8,7 @@ import { openKeys } from '#shared/doors/keys.ts';
 import { serveLists } from '#shared/doors/lists.ts';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
+import { followSuppressed } from '#shared/doors/suppressed.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { openKannelAdmin } from './kannel/admin/door.ts';
@@ -40,6 +41,7 @@ export const ingressHttp: Service = {
     const means = { config, bus, log, credentials, keys: openKeys(config.clients) };
     await serveRefusals(bus, 'http');
     await serveLists(bus, { config, file });
+    await followSuppressed(bus, log);
     const { host, port, tls, proxies } = config.listen.http;
     const pems = readPems('http', tls, dir);
     const socket = { maxHeaderSize: LIMITS.headerSize, connectionsCheckingInterval: LIMITS.lookAfterMs };

@@ -4,6 +4,7 @@
 import { serveLists } from '#shared/doors/lists.ts';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
+import { followSuppressed } from '#shared/doors/suppressed.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { SmppDoor } from './door.ts';
 
@@ -15,6 +16,7 @@ export const ingressSmpp: Service = {
     const door = new SmppDoor({ config, listener, pems: readPems('smpp', listener.tls, dir), bus, log });
     await serveRefusals(bus, 'smpp');
     await serveLists(bus, { config, file });
+    await followSuppressed(bus, log);
     await door.listen().catch(async (error) => {
       await door.stop();
       throw portError(error, 'listen.smpp');

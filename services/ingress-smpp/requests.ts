@@ -26,7 +26,12 @@ const STATES: Record<string, number> = {
 };
 const ENROUTE = 1;
 /** The command_status for each reason of NotPrepared. */
-const NOT_PREPARED = { limit: 'RINVMSGLEN', sender: 'RINVSRCADR', number: 'RINVDSTADR' } as const;
+const NOT_PREPARED = {
+  limit: 'RINVMSGLEN',
+  sender: 'RINVSRCADR',
+  number: 'RINVDSTADR',
+  suppressed: 'RINVDSTADR',
+} as const;
 
 type Cancelled = { state: 'cancelled' | 'too late' | 'unknown' };
 type Found = { state: string; stateAt: number; final: boolean } | null;

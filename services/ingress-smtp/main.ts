@@ -3,6 +3,7 @@
 import { serveLists } from '#shared/doors/lists.ts';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
+import { followSuppressed } from '#shared/doors/suppressed.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
 import { MailDoor } from './door.ts';
 import { listenersOf } from './listeners.ts';
@@ -30,6 +31,7 @@ export const ingressSmtp: Service = {
     };
     await serveRefusals(bus, 'smtp');
     await serveLists(bus, { config, file });
+    await followSuppressed(bus, log);
     for (const [i, { name, listener, files }] of listening.entries()) {
       const door = new MailDoor({
         config,

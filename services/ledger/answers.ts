@@ -9,6 +9,7 @@ import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
 import type { Seal } from './seal.ts';
 import { attemptOf, messageOf, storyOf } from './story.ts';
+import { changeSuppressed, listSuppressed, logSuppressed, suppressionQuestions, suppressions } from './suppressed.ts';
 import type { Writer } from './writer.ts';
 
 type Question = z.infer<typeof question>;
@@ -64,6 +65,7 @@ export const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('pause'), provider: z.string().max(32), paused: z.boolean() }),
   z.strictObject({ ask: z.literal('paused') }),
   auditQuestion,
+  ...suppressionQuestions,
 ]);
 
 export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): Promise<string[]> };
@@ -76,6 +78,8 @@ export type AnswerOptions = {
   again(id: string): Promise<{ id: string } | { refused: string }>;
   /** Runs after every change of the list of paused providers. */
   onPaused(providers: string[]): void;
+  /** Runs after every change of a suppression list. */
+  onSuppressed(): void;
 };
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -97,7 +101,7 @@ const SQL = {
   set: 'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
 };
 
-export function openAnswers({ db, writer, seal, cancel, again, onPaused }: AnswerOptions): Answers {
+export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppressed }: AnswerOptions): Answers {
   const { read } = db;
   const pausedIn = async (sql: Sql): Promise<string[]> => {
     const [row] = await sql.rows(SQL.setting, PAUSED);
@@ -159,6 +163,16 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused }: Answe
     return providers;
   }
 
+  async function suppress({ client, number, suppressed, source }: Asked<'suppress'>): Promise<{ changed: boolean }> {
+    const change = { client, number, active: suppressed, source };
+    const changed = await writer.run((sql) => changeSuppressed(sql, seal, change, Date.now()));
+    if (changed) {
+      logSuppressed(change);
+      onSuppressed();
+    }
+    return { changed };
+  }
+
   return {
     paused: () => pausedIn(read),
     async answer(asked) {
@@ -196,6 +210,12 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused }: Answe
           return pausedIn(read);
         case 'audit':
           return listEntries(read, q);
+        case 'suppressions':
+          return suppressions(read, seal, q.since);
+        case 'suppressed':
+          return listSuppressed(read, seal, q);
+        case 'suppress':
+          return suppress(q);
       }
     },
   };

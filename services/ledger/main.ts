@@ -62,6 +62,7 @@ export const ledger: Service = {
       writer,
       seal,
       onPaused: (providers) => bus.announce({ kind: 'paused', providers }),
+      onSuppressed: () => work.tellSuppressed(),
       async cancel(asked) {
         const { state, ...follows } = await writer.run((sql) => cancel(sql, recorder, asked, Date.now()));
         work.afterwards(follows);

@@ -10,6 +10,8 @@ export type Seal = {
   open(sealed: string, about: string): string;
   /** The same for the same number, and of no use without the key. */
   hash(number: string): string;
+  /** The key of the suppression lists' marks: doors have it too. */
+  marks: string;
 };
 
 const IV_OCTETS = 12;
@@ -36,6 +38,7 @@ export function openSeal(secret: string): Seal {
     },
     hash: (number) =>
       createHmac('sha256', numberKey).update(number).digest().subarray(0, HASH_OCTETS).toString('base64url'),
+    marks: derive('suppressed').toString('base64url'),
   };
 }
 

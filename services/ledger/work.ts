@@ -16,6 +16,7 @@ import type { Recorder } from './record.ts';
 import { mayHaveMore, retentionSteps } from './retention.ts';
 import { leftOver, release, released } from './schedule.ts';
 import type { Seal } from './seal.ts';
+import { nameList, standing } from './suppressed.ts';
 import type { Telling } from './telling.ts';
 import type { Writer } from './writer.ts';
 
@@ -48,6 +49,8 @@ type Afterwards = Pick<Judged, 'callbacks' | 'after'>;
 export type Work = {
   start(paused: () => Promise<string[]>): Promise<void>;
   stop(): void;
+  /** Tells doors that a suppression list changed. */
+  tellSuppressed(): void;
   /** What follows when a transaction that made these is on disk. */
   afterwards(what: Afterwards): void;
 };
@@ -111,13 +114,17 @@ export function openWork(options: WorkOptions): Work {
     const providers = Object.keys(config.providers).map((name) => [name, Date.now()]);
     await writer.run(async (sql) => {
       await unpublish(sql);
+      await nameList(sql);
       await insertRows(sql, 'known_provider (name, seen_at)', 'on conflict (name) do nothing', providers);
     });
     while (await toRouter(await leftOver(db.read, seal)));
   }
 
+  const announceSuppressed = async () => bus.announce({ kind: 'suppressions', ...(await standing(db.read)) });
+
   return {
     afterwards,
+    tellSuppressed: () => void announceSuppressed().catch(failed),
     async start(paused) {
       await begin();
       every(EVERY_MS.due, callbacksDue);
@@ -136,6 +143,7 @@ export function openWork(options: WorkOptions): Work {
       every(EVERY_MS.news, async () => {
         bus.announce({ kind: 'paused', providers: await paused() });
         for (const news of late.news(Date.now())) bus.announce(news);
+        await announceSuppressed();
         return false;
       });
     },

@@ -24,8 +24,15 @@ export type Verdict =
   | { kind: 'wait'; step: number; attempts: number; refusedBy: string[] }
   | { kind: 'end'; state: 'rejected' | 'expired' | 'failed' | 'unknown'; reason: string };
 
-/** What the router knows beside the message. `standing` tells whether a provider could take a message now. */
-export type Knowledge = { policy: Policy; standing: (provider: string) => Standing };
+/**
+ * What the router knows beside the message. `standing` tells whether a provider could take a message now, `isSuppressed`
+ * whether the number asked the client to stop: since the door looked, or when it could not.
+ */
+export type Knowledge = {
+  policy: Policy;
+  standing: (provider: string) => Standing;
+  isSuppressed?: (client: string, number: string) => boolean;
+};
 
 /** Each answer that was lost may have been an SMS on a handset: after so many, a person must look. */
 const MOST_UNKNOWN = 5;
@@ -34,8 +41,9 @@ const MOST_UNKNOWN = 5;
 export const givenSender = (message: Sms) => message.givenFrom ?? message.from;
 
 /** `tell` hears the steps in words; without it nothing is put into words. */
-export function judge(message: Sms, { policy, standing }: Knowledge, now: number, tell?: Tell): Verdict {
+export function judge(message: Sms, { policy, standing, isSuppressed }: Knowledge, now: number, tell?: Tell): Verdict {
   if (now >= message.expiry) return end('expired', lastReason(message, 'its validity was over'));
+  if (isSuppressed?.(message.client, message.to)) return end('rejected', 'the number asked this client to stop');
   const { provider, last } = message;
   const from = givenSender(message);
   const selected = select({ message, from, now }, policy, tell);

@@ -2,6 +2,7 @@
 // takes it, to a retry step, or a final report to the ledger.
 import type { Follow, Handled } from '#shared/bus/consume.ts';
 import type { Config } from '#shared/config/schema.ts';
+import { followSuppressed, isSuppressed } from '#shared/doors/suppressed.ts';
 import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
@@ -29,9 +30,11 @@ export const router: Service = {
       const change = health.hear(item, Date.now());
       if (change) log.info({ provider: item.provider, change }, 'weight of a provider changed');
     });
+    await followSuppressed(bus, log);
     const handle = (lane: Lane) => (batch: Envelope[]) => {
       const now = Date.now();
-      const knowledge = { policy, standing: (provider: string) => health.standing(provider, now) };
+      const standing = (provider: string) => health.standing(provider, now);
+      const knowledge = { policy, standing, isSuppressed };
       return batch.map((envelope): Handled => {
         const message = envelope as Sms;
         const span = traceProcess('router', routerQueue(lane), message);

@@ -27,6 +27,8 @@ export const news = z.discriminatedUnion('kind', [
   z.looseObject({ kind: z.literal('receipts'), provider: z.string(), lateShare: z.number().min(0).max(1) }),
   /** The ledger about what an administrator decided: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
+  /** The ledger about the suppression lists: every few seconds and at every change. */
+  z.looseObject({ kind: z.literal('suppressions'), list: z.string(), version: z.int() }),
   /** A question to every service that knows: see `askAll`. */
   z.looseObject({ kind: z.literal('ask'), what: z.enum(['refusals', 'reload-lists', 'route']) }),
 ]);

@@ -17,7 +17,7 @@ import { traceOf, traceparentOf } from '../telemetry/trace.ts';
 import { type Lane, toSchedule, toSubmit } from '../topology.ts';
 import { admit } from './admission.ts';
 import type { Verified } from './credentials.ts';
-import { type NotPermitted, notPermitted, permittedSender } from './permits.ts';
+import { type NotPermitted, notPermitted, permittedSender, suppressedAmong } from './permits.ts';
 import { rememberRefusal } from './refusals.ts';
 
 /** A door answers within 2 s, whatever the broker does. */
@@ -61,7 +61,7 @@ export function prepare(request: Request, { name, client }: Verified, now: numbe
     return { refused: `more than ${client.maxRecipients} recipients`, reason: 'limit' };
   const from = permittedSender(request.from, client);
   if (typeof from !== 'string') return from;
-  const forbidden = notPermitted(request.recipients, client);
+  const forbidden = notPermitted(request.recipients, client) ?? suppressedAmong(request.recipients, name);
   if (forbidden) return forbidden;
   const { text, udh, encoding } = contentOf(request, client);
   let segments: number;

@@ -3,9 +3,10 @@ import { MOST_ALPHANUMERIC } from '../config/admission.ts';
 import type { Client } from '../config/schema.ts';
 import { countryOf } from '../sms/country.ts';
 import type { Recipient } from '../sms/number.ts';
+import { isSuppressed } from './suppressed.ts';
 
 /** `reason` is from a closed set of words; `refused` says more. */
-export type NotPermitted = { refused: string; reason: 'sender' | 'number' };
+export type NotPermitted = { refused: string; reason: 'sender' | 'number' | 'suppressed' };
 
 const isNumber = (from: string) => /^\+?\d+$/.test(from);
 const bare = (from: string) => from.replace(/^\+/, '');
@@ -37,6 +38,12 @@ export function notPermitted(recipients: readonly Recipient[], client: Client): 
     if (why) return { refused: `recipient ${i + 1}: ${why}`, reason: 'number' };
   }
   return undefined;
+}
+
+/** Whether one of the recipients asked this client to stop. */
+export function suppressedAmong(recipients: readonly Recipient[], client: string): NotPermitted | undefined {
+  const i = recipients.findIndex(({ e164 }) => isSuppressed(client, e164));
+  return i === -1 ? undefined : { refused: `recipient ${i + 1}: it asked this client to stop`, reason: 'suppressed' };
 }
 
 /** Lists and prefixes as Kannel weighs them: what is allowed outweighs what is denied. */

@@ -12,6 +12,7 @@ export type AccessEvent = {
     | 'final'
     | 'callback'
     | 'incoming'
+    | 'suppressed'
     | 'console';
   id?: string;
   /** Its trace id. */

@@ -100,6 +100,11 @@ export const metrics = {
   callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
   callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
   callbacksWaiting: gauge('hermod_callbacks_waiting', 'Callbacks that the ledger still has to see told.', []),
+  suppressed: gauge(
+    'hermod_suppressed_numbers',
+    'Numbers on the suppression lists as this process knows them; 0 until the ledger told.',
+    [],
+  ),
   clientSessions: gauge('hermod_client_sessions', 'Sessions that a client has bound at the SMPP door.', ['client']),
   ledgerBatch: histogram(
     'hermod_ledger_batch_messages',

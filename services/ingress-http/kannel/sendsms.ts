@@ -23,8 +23,19 @@ const DENIED: Refusal = {
   reason: 'number',
 };
 
+/** Kannel's status for what is not to be tried again. */
+const SUPPRESSED: Refusal = {
+  status: 403,
+  body: 'The recipient asked not to be sent to. Do not try again.',
+  reason: 'suppressed',
+};
+
 export const notPrepared = ({ refused, reason }: NotPrepared): Refusal =>
-  reason === 'number' ? DENIED : { status: 400, body: `${refused}, rejected`, reason };
+  reason === 'number'
+    ? DENIED
+    : reason === 'suppressed'
+      ? SUPPRESSED
+      : { status: 400, body: `${refused}, rejected`, reason };
 
 const bad = (body: string, reason: string): Refusal => ({ status: 400, body, reason });
 const misformed = (field: string) => bad(`${field} field misformed, rejected`, field.toLowerCase());
