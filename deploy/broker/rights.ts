@@ -60,7 +60,7 @@ type Needs = Pick<Config, 'providers' | 'clients' | 'listen'>;
 
 /** The services by name, as in deploy/services.ts. */
 const SERVICES: Record<string, (config: Needs) => Names[]> = {
-  router: () => [HEARS, reads(LANES.map(routerQueue)), writes(REPORT)],
+  router: () => [HEARS, ASKS, reads(LANES.map(routerQueue)), writes(REPORT)],
   ledger: () => [reads([LEDGER, LEDGER_RPC]), claims([LEDGER_TURN]), writes(REPORT, HEALTH)],
   notifier: () => [reads([NOTIFIER]), writes(REPORT)],
   console: () => [HEARS, ASKS, reads(DEAD_KINDS.map(deadQueue)), claims([DEAD_READER]), writes(REPORT, HEALTH)],
