@@ -55,7 +55,7 @@ export const ledger: Service = {
       },
     });
     const writer = openWriter(db, recorder, log, (callbacks) => void telling.tell(callbacks));
-    const telling = openTelling({ config, bus, log, writer, outbox });
+    const telling = openTelling({ config, bus, writer, outbox });
     const work = openWork({ config, bus, log, db, writer, recorder, seal, late, telling, mark: () => mark });
     const answers = openAnswers({
       db,

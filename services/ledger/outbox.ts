@@ -21,7 +21,7 @@ export type OutboxOptions = {
 };
 
 export type Outbox = {
-  /** Writes what is owed, if it is, and returns it if nothing of its message is before it. */
+  /** Writes what is owed, if it is, and returns it, as going out, if nothing of its message is before it. */
   owe(sheet: Sheet, message: MessageRow, owed: Owed, now: number): Callback[];
   /** The notifier tried: returns the message's next callback when this one is done. */
   told(sheet: Sheet, report: ReportOf<'told'>, now: number): Callback[];
@@ -39,7 +39,10 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
 
   function next(sheet: Sheet, messageId: string, now: number): Callback[] {
     const [first] = sheet.outbox(messageId);
-    return first && !first.published && first.due_at <= now ? [callbackOf(first)] : [];
+    if (!first || first.published || first.due_at > now) return [];
+    first.published = 1;
+    sheet.changeOwed(first);
+    return [callbackOf(first)];
   }
 
   return {
@@ -66,9 +69,11 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
           ...(tellsState(url) ? stateOf(type, message) : {}),
         },
       });
-      const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published: 0, body };
+      const first = sheet.outbox(id).length === 0;
+      const published = first ? 1 : 0;
+      const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published, body };
       sheet.owe(row);
-      return sheet.outbox(id)[0] === row ? [callbackOf(row)] : [];
+      return first ? [callbackOf(row)] : [];
     },
 
     told(sheet, { callback, tries, ok, reason, permanent, busy, at }, now) {
@@ -102,23 +107,19 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
 /** What was on its way when a ledger ended goes out again: the notifier knows what it has done already. */
 export const unpublish = (sql: Sql) => sql.run('update outbox set published = 0 where published = 1');
 
-/** Callbacks that are due again: a second or later try, or left over from before a restart. */
-export async function due(sql: Sql, now: number, limit: number): Promise<Callback[]> {
-  const rows = await sql.rows<OutboxRow>(
-    `select * from outbox o where published = 0 and due_at <= $1
-     and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id) order by due_at limit $2`,
-    now,
-    limit,
-  );
-  return rows.map(callbackOf);
-}
+const DUE = `from outbox o where published = 0 and due_at <= $1
+  and not exists (select 1 from outbox e where e.message_id = o.message_id and e.id < o.id)`;
 
-/** These are on the notifier's queue. The answer may be written before this: then the row counts another try. */
-export async function published(sql: Sql, callbacks: readonly Callback[]): Promise<void> {
-  for (const [tries, those] of Map.groupBy(callbacks, (callback) => callback.tries)) {
-    const ids = those.map(({ callback }) => callback);
-    await runIn(sql, 'update outbox set published = 1 where tries = $1 and id in', ids, tries);
-  }
+/** Whether a callback is due again: for a second or later try, or left over from before a restart. */
+export const isDue = async (sql: Sql, now: number): Promise<boolean> =>
+  (await sql.rows(`select 1 as n ${DUE} limit 1`, now)).length > 0;
+
+/** Takes those out of the outbox, as going out. */
+export async function takeDue(sql: Sql, now: number, limit: number): Promise<Callback[]> {
+  const rows = await sql.rows<OutboxRow>(`select * ${DUE} order by due_at limit $2`, now, limit);
+  const ids = rows.map(({ id }) => id);
+  await runIn(sql, 'update outbox set published = 1 where id in', ids);
+  return rows.map(callbackOf);
 }
 
 /** Kannel's callback has no place for the state; a signed event and a mail have. */

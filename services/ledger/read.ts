@@ -21,8 +21,9 @@ export async function readSheet(
   const reports = envelopes.filter((envelope) => envelope.type === 'report');
   const receipts = reports.filter((report) => report.kind === 'receipt');
   for (const kept of again) sheet.putKept(kept);
-  const about = [...envelopes.map(idOf), ...(await messagesOf(sql, reports)), ...ids].filter((id) => id !== undefined);
-  await readMessages(sql, sheet, about);
+  const told = await messagesOf(sql, reports);
+  const about = [...envelopes.map(idOf), ...ids].filter((id) => id !== undefined);
+  await readMessages(sql, sheet, [...about, ...told.untold]);
   await readAttempts(sql, sheet, sheet.messageIds());
   await readKept(sql, sheet, reports);
   await readCandidates(sql, sheet, receipts.concat(sheet.allKept().map(({ receipt }) => receipt)));
@@ -30,8 +31,10 @@ export async function readSheet(
   const more = sheet.missingIds();
   await readMessages(sql, sheet, more);
   await readAttempts(sql, sheet, more);
-  const told = sheet.messageIds().filter((id) => sheet.message(id)!.dlr_url !== '');
-  const owed = await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', told);
+  const tellable = sheet.messageIds().filter((id) => sheet.message(id)!.dlr_url !== '');
+  const owed = await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', [
+    ...new Set([...tellable, ...told.all]),
+  ]);
   for (const row of owed) sheet.putOwed(row);
   return sheet;
 }
@@ -42,13 +45,18 @@ function idOf(envelope: Envelope): string | undefined {
   return envelope.type === 'report' && 'id' in envelope ? (envelope.id as string) : undefined;
 }
 
-/** Messages of the callbacks that were tried. */
-async function messagesOf(sql: Sql, reports: readonly Report[]): Promise<string[]> {
-  const told = reports.filter((report) => report.kind === 'told').map(({ callback }) => callback);
-  const rows = await rowsIn<Pick<OutboxRow, 'message_id'>>(sql, 'select message_id from outbox where id in', [
-    ...new Set(told),
-  ]);
-  return rows.map((row) => row.message_id);
+/** Messages of the callbacks that were tried, and of those that failed: only these may change. */
+async function messagesOf(sql: Sql, reports: readonly Report[]): Promise<{ all: string[]; untold: string[] }> {
+  const told = new Map<number, boolean>();
+  for (const report of reports)
+    if (report.kind === 'told') told.set(report.callback, report.ok && told.get(report.callback) !== false);
+  const rows = await rowsIn<Pick<OutboxRow, 'id' | 'message_id'>>(
+    sql,
+    'select id, message_id from outbox where id in',
+    [...told.keys()],
+  );
+  const idsOf = (those: typeof rows) => those.map((row) => row.message_id);
+  return { all: idsOf(rows), untold: idsOf(rows.filter(({ id }) => !told.get(id))) };
 }
 
 async function readMessages(sql: Sql, sheet: Sheet, ids: readonly string[]): Promise<void> {
@@ -58,7 +66,7 @@ async function readMessages(sql: Sql, sheet: Sheet, ids: readonly string[]): Pro
 
 async function readAttempts(sql: Sql, sheet: Sheet, messageIds: readonly string[]): Promise<void> {
   for (const row of await rowsIn<AttemptRow>(sql, 'select * from attempt where message_id in', messageIds))
-    sheet.putAttempt(row);
+    sheet.readAttempt(row);
 }
 
 /** Receipts that came before the answer to their submit, or before their message. */
@@ -80,7 +88,7 @@ async function readKept(sql: Sql, sheet: Sheet, reports: readonly Report[]): Pro
 async function readCandidates(sql: Sql, sheet: Sheet, receipts: readonly Receipt[]): Promise<void> {
   for (const [provider, keys] of keysByProvider(receipts)) {
     const text = 'select * from attempt where provider = $1 and id_key in';
-    for (const row of await rowsIn<AttemptRow>(sql, text, keys, provider)) sheet.putAttempt(row);
+    for (const row of await rowsIn<AttemptRow>(sql, text, keys, provider)) sheet.readAttempt(row);
   }
 }
 

@@ -113,17 +113,52 @@ const SAMPLE: { message: MessageRow; attempt: AttemptRow; outbox: OutboxRow } = 
   outbox: { id: 0, message_id: '', due_at: 0, first_at: 0, tries: 0, published: 0, body: '' },
 };
 
-/** `insert into <head> values … <tail>` for whole rows, whether they are there already or not. */
-function upsert(table: keyof typeof SAMPLE, key: readonly string[]) {
-  const columns = Object.keys(SAMPLE[table]);
-  const changed = columns.filter((column) => !key.includes(column)).map((column) => `${column} = excluded.${column}`);
+/** What a message brings itself, and nothing changes afterwards. */
+const BROUGHT: readonly (keyof MessageRow)[] = [
+  'known',
+  'client',
+  'door',
+  'lane',
+  'number',
+  'given',
+  'sender',
+  'segments',
+  'accepted_at',
+  'expiry',
+  'traceparent',
+  'dlr_mask',
+  'dlr_url',
+];
+/** Of an attempt nothing changes but what its receipt says. */
+const RECEIPT: readonly (keyof AttemptRow)[] = ['receipt_state', 'receipt_at', 'receipt_stat', 'receipt_error'];
+
+export type Upsert = { head: string; tail: string; values: (row: object) => Value[] };
+
+/**
+ * `insert into <head> values … <tail>` for whole rows, whether they are there already or not. Of one that is there only
+ * the columns `changed` are set: an index is written again for each of its columns that is set, also to what it was.
+ */
+function upsert<R extends object>(
+  table: keyof typeof SAMPLE,
+  key: readonly (keyof R)[],
+  changed: (name: keyof R) => boolean,
+): Upsert {
+  const columns = Object.keys(SAMPLE[table]) as (keyof R & string)[];
+  const set = columns
+    .filter((name) => !key.includes(name) && changed(name))
+    .map((name) => `${name} = excluded.${name}`);
   return {
     head: `${table} (${columns})`,
-    tail: `on conflict (${key}) do update set ${changed}`,
-    values: (row: object): Value[] => columns.map((column) => (row as Row)[column]!),
+    tail: `on conflict (${key.join()}) do update set ${set}`,
+    values: (row) => columns.map((column) => (row as Row)[column]!),
   };
 }
 
-export const MESSAGE = upsert('message', ['id']);
-export const ATTEMPT = upsert('attempt', ['message_id', 'handover', 'part']);
-export const OUTBOX = upsert('outbox', ['id']);
+export const MESSAGE = upsert<MessageRow>('message', ['id'], () => true);
+export const MESSAGE_STATE = upsert<MessageRow>('message', ['id'], (name) => !BROUGHT.includes(name));
+/** While it is judged at the same time as before. */
+export const MESSAGE_STEP = upsert<MessageRow>('message', ['id'], (name) => ![...BROUGHT, 'judge_at'].includes(name));
+const ATTEMPT_KEY = ['message_id', 'handover', 'part'] as const;
+export const ATTEMPT = upsert<AttemptRow>('attempt', ATTEMPT_KEY, () => true);
+export const ATTEMPT_RECEIPT = upsert<AttemptRow>('attempt', ATTEMPT_KEY, (name) => RECEIPT.includes(name));
+export const OUTBOX = upsert<OutboxRow>('outbox', ['id'], () => true);

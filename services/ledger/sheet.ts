@@ -5,13 +5,17 @@ import { insertRows, runIn, type Sql, type Value } from './database.ts';
 import { type Candidate, idKey, keysOf } from './match.ts';
 import {
   ATTEMPT,
+  ATTEMPT_RECEIPT,
   type AttemptRow,
   MESSAGE,
+  MESSAGE_STATE,
+  MESSAGE_STEP,
   type MessageRow,
   newMessage,
   OUTBOX,
   type OutboxRow,
   type UnmatchedRow,
+  type Upsert,
 } from './rows.ts';
 
 type Receipt = ReportOf<'receipt'>;
@@ -34,6 +38,11 @@ export class Sheet {
     attempts: new Set<AttemptRow>(),
     outbox: new Set<OutboxRow>(),
     kept: new Set<Kept>(),
+  };
+  /** Rows that were read, and what decides how they are written again. */
+  readonly #read = {
+    messages: new Map<MessageRow, Pick<MessageRow, 'known' | 'judge_at'>>(),
+    attempts: new Set<AttemptRow>(),
   };
   readonly #gone = { outbox: [] as number[], kept: [] as number[] };
   readonly #inserts = new Map<string, { tail: string; rows: Value[][] }>();
@@ -178,6 +187,11 @@ export class Sheet {
 
   putMessage(row: MessageRow): void {
     this.#messages.set(row.id, row);
+    this.#read.messages.set(row, { known: row.known, judge_at: row.judge_at });
+  }
+
+  readAttempt(row: AttemptRow): void {
+    this.#read.attempts.add(this.putAttempt(row));
   }
 
   messageIds(): string[] {
@@ -191,6 +205,7 @@ export class Sheet {
 
   /** An attempt whose id begins as that of a receipt, whose key this is. */
   putCut(key: string, row: AttemptRow): void {
+    this.readAttempt(row);
     this.#index(`${row.provider}\ncut ${key}`, this.putAttempt(row));
   }
 
@@ -210,9 +225,9 @@ export class Sheet {
 
   async write(sql: Sql): Promise<void> {
     const { messages, attempts, outbox, kept } = this.#dirty;
-    await insertRows(sql, MESSAGE.head, MESSAGE.tail, [...messages].map(MESSAGE.values));
-    await insertRows(sql, ATTEMPT.head, ATTEMPT.tail, [...attempts].map(ATTEMPT.values));
-    await insertRows(sql, OUTBOX.head, OUTBOX.tail, [...outbox].map(OUTBOX.values));
+    await upsertRows(sql, messages, (row) => this.#messageUpsert(row));
+    await upsertRows(sql, attempts, (row) => (this.#read.attempts.has(row) ? ATTEMPT_RECEIPT : ATTEMPT));
+    await upsertRows(sql, outbox, () => OUTBOX);
     await runIn(sql, 'delete from outbox where id in', this.#gone.outbox);
     await runIn(sql, 'delete from unmatched_receipt where id in', this.#gone.kept);
     const unmatched = [...kept].map(({ row }) => [
@@ -227,4 +242,15 @@ export class Sheet {
     await insertRows(sql, 'unmatched_receipt (provider, provider_id, id_key, at, try_at, tries, body)', '', unmatched);
     for (const [head, { tail, rows }] of this.#inserts) await insertRows(sql, head, tail, rows);
   }
+
+  #messageUpsert(row: MessageRow): Upsert {
+    const before = this.#read.messages.get(row);
+    if (!before?.known) return MESSAGE;
+    return before.judge_at === row.judge_at ? MESSAGE_STEP : MESSAGE_STATE;
+  }
+}
+
+async function upsertRows<R extends object>(sql: Sql, rows: ReadonlySet<R>, by: (row: R) => Upsert): Promise<void> {
+  for (const [{ head, tail, values }, those] of Map.groupBy(rows, by))
+    await insertRows(sql, head, tail, those.map(values));
 }

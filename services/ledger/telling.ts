@@ -3,48 +3,42 @@
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
-import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { deliverQueue, NOTIFIER, toQueue } from '#shared/topology.ts';
-import { type Outbox, published } from './outbox.ts';
+import type { Outbox } from './outbox.ts';
 import { readSheet } from './read.ts';
 import { withoutText } from './receipts.ts';
 import type { Writer } from './writer.ts';
 
 /** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
 const CALLBACKS_IN_BATCH = 4;
-/** For SMPP it is the same session that takes them all. */
-const RECEIPTS_IN_BATCH = 32;
+/** More of those that have one receiver. */
+const OF_ONE_RECEIVER = 32;
 
 export type Telling = {
-  /** Publishes what is not under way yet, and notes in the outbox what is out. */
+  /** Publishes what the outbox gave as going out. */
   tell(callbacks: readonly Callback[]): Promise<void>;
   putAside(callback: Callback, untold: string): Promise<void>;
 };
-export type TellingOptions = { config: Config; bus: Bus; log: Log; writer: Pick<Writer, 'run'>; outbox: Outbox };
+export type TellingOptions = { config: Config; bus: Bus; writer: Pick<Writer, 'run'>; outbox: Outbox };
 
-export function openTelling({ config, bus, log, writer, outbox }: TellingOptions): Telling {
+export function openTelling({ config, bus, writer, outbox }: TellingOptions): Telling {
   /** Those of a client that is no more go to the notifier, which says that it cannot deliver them. */
   const isForSession = ({ url, client }: Callback) =>
     url.startsWith(SMPP_SCHEME) && config.listen.smpp !== undefined && Object.hasOwn(config.clients, client);
 
-  const publish = (item: Callback) =>
-    isForSession(item)
-      ? bus.publish(toQueue(deliverQueue(item.client)), [item], {
-          mostInBatch: RECEIPTS_IN_BATCH,
+  function publish(items: Callback[]): Promise<void> {
+    const { client } = items[0]!;
+    return isForSession(items[0]!)
+      ? bus.publish(toQueue(deliverQueue(client)), items, {
+          mostInBatch: OF_ONE_RECEIVER,
           expiration: config.callbacks.giveUpAfter,
         })
-      : bus.publish(toQueue(NOTIFIER), [item], { mostInBatch: CALLBACKS_IN_BATCH });
+      : bus.publish(toQueue(NOTIFIER), items, { mostInBatch: CALLBACKS_IN_BATCH });
+  }
 
-  const underWay = new Set<number>();
   async function tell(callbacks: readonly Callback[]): Promise<void> {
-    const fresh = callbacks.filter(({ callback }) => !underWay.has(callback));
-    if (fresh.length === 0) return;
-    for (const { callback } of fresh) underWay.add(callback);
-    await Promise.all(fresh.map(publish));
-    await writer
-      .run((sql) => published(sql, fresh))
-      .catch((error) => log.error({ reason: reasonOf(error) }, 'callbacks that are out may go out twice'));
-    for (const { callback } of fresh) underWay.delete(callback);
+    const receivers = [...Map.groupBy(callbacks, receiverOf).values()];
+    await Promise.all(receivers.flatMap((items) => inParts(items, OF_ONE_RECEIVER)).map(publish));
   }
 
   const leaving = new Set<number>();
@@ -66,3 +60,9 @@ export function openTelling({ config, bus, log, writer, outbox }: TellingOptions
   }
   return { tell, putAside };
 }
+
+/** Client, scheme and host: as the URL stands, with its escapes. */
+const receiverOf = ({ client, url }: Callback) => [client, ...url.split('/', 3)].join('/');
+
+const inParts = <T>(items: readonly T[], most: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / most) }, (_, i) => items.slice(i * most, (i + 1) * most));

@@ -2,7 +2,6 @@
 // forgetting, and news.
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
-import type { Callback } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
@@ -11,7 +10,7 @@ import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
 import { type Database, insertRows, type Sql } from './database.ts';
 import { type Judged, judgeDue, tryAgain } from './judge.ts';
 import type { Late } from './late.ts';
-import { due, unpublish, waiting } from './outbox.ts';
+import { isDue, takeDue, unpublish, waiting } from './outbox.ts';
 import type { Recorder } from './record.ts';
 import { mayHaveMore, retentionSteps } from './retention.ts';
 import { leftOver, release, released } from './schedule.ts';
@@ -83,9 +82,11 @@ export function openWork(options: WorkOptions): Work {
   }
 
   async function callbacksDue(): Promise<boolean> {
-    const callbacks: Callback[] = await due(db.read, Date.now(), DUE_AT_ONCE);
-    void telling.tell(callbacks);
-    return false;
+    const now = Date.now();
+    if (!(await isDue(db.read, now))) return false;
+    const callbacks = await writer.run((sql) => takeDue(sql, now, DUE_AT_ONCE));
+    await telling.tell(callbacks);
+    return callbacks.length === DUE_AT_ONCE;
   }
 
   async function judge(step: (sql: Sql, mark: number) => Promise<Judged>): Promise<boolean> {

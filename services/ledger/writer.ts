@@ -9,7 +9,8 @@ import { readSheet } from './read.ts';
 import type { Recorder } from './record.ts';
 
 const MOST_IN_TRANSACTION = 500;
-const GATHER_MS = 10;
+/** Also after a transaction: a commit costs as much as a hundred rows. */
+const GATHER_MS = 20;
 const TROUBLE_PAUSE_MS = 500;
 
 type Entry = { envelope: Envelope; resolve: () => void; reject: (error: unknown) => void };
@@ -46,10 +47,12 @@ export function openWriter(
       timer = undefined;
       writing = flush().finally(() => {
         writing = undefined;
-        if (waiting.length > 0 || jobs.length > 0) schedule(trouble ? TROUBLE_PAUSE_MS : 0);
+        if (waiting.length > 0 || jobs.length > 0) schedule(pause());
       });
     }, ms);
   }
+
+  const pause = () => (trouble ? TROUBLE_PAUSE_MS : waiting.length < MOST_IN_TRANSACTION ? GATHER_MS : 0);
 
   async function flush(): Promise<void> {
     const batch = waiting.splice(0, MOST_IN_TRANSACTION);
@@ -117,14 +120,14 @@ export function openWriter(
         if (waiting.length === MOST_IN_TRANSACTION && !trouble) {
           clearTimeout(timer);
           timer = undefined;
-          schedule(0);
-        } else schedule(trouble ? TROUBLE_PAUSE_MS : GATHER_MS);
+        }
+        schedule(pause());
       });
     },
     run(work) {
       return new Promise((resolve, reject) => {
         jobs.push({ work, resolve, reject });
-        schedule(trouble ? TROUBLE_PAUSE_MS : GATHER_MS);
+        schedule(pause());
       });
     },
     trouble: () => trouble,

@@ -65,6 +65,9 @@ export class QueueReader implements Consumer {
   #perMessage = MOST_IN_BATCH / 4;
   #adjustedAt = 0;
   #open = 0;
+  /** Messages that the handler has. What the broker sent beyond `hold` waits as it came: octets cost less than objects. */
+  #held = 0;
+  #unread: { message: ConsumeMessage; acks: Acks }[] = [];
   #whenIdle: (() => void)[] = [];
 
   private constructor(
@@ -95,6 +98,8 @@ export class QueueReader implements Consumer {
     line.onDown(() => {
       reader.#channel = undefined;
       reader.#tag = undefined;
+      reader.#unread = []; // The broker delivers them again.
+      reader.#tellIdle();
     });
     await line.onUp(async (model) => {
       const channel = await model.createChannel();
@@ -123,7 +128,7 @@ export class QueueReader implements Consumer {
   async stop(): Promise<void> {
     this.#reading = false;
     await this.#inTurn(() => this.#unsubscribe());
-    if (this.#open > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (this.#open + this.#unread.length > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     // The last acknowledgements leave at the end of this tick. An answer on their channel says that the broker has them:
     // whoever stops closes the connection next, and the frames of its channels do not keep to one order.
     await new Promise((resolve) => setImmediate(resolve));
@@ -149,8 +154,11 @@ export class QueueReader implements Consumer {
     this.#adjustedAt = performance.now();
     await channel.prefetch(this.#prefetch);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
-      if (message) this.#take(message, acks);
-      else this.#cancelled();
+      if (!message) this.#cancelled();
+      else {
+        this.#unread.push({ message, acks });
+        this.#takeUnread();
+      }
     });
     if (this.#channel === channel) this.#tag = consumerTag;
   }
@@ -206,6 +214,7 @@ export class QueueReader implements Consumer {
     acks.delivered(deliveryTag);
     const delivery: Delivery = { ...this.#parse(message), ack: () => acks.done(deliveryTag) };
     const { batch } = delivery;
+    this.#held += batch.length;
     this.#readjust(Math.max(1, batch.length));
     const { timestamp } = message.properties;
     if (timestamp !== undefined) this.#waited.observe(Math.max(0, Math.floor(Date.now() / 1_000) - timestamp));
@@ -264,7 +273,22 @@ export class QueueReader implements Consumer {
     this.#consumed.inc(delivery.batch.length);
     delivery.ack();
     this.#open--;
-    if (this.#open === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    this.#held -= delivery.batch.length;
+    this.#takeUnread();
+    this.#tellIdle();
+  }
+
+  #takeUnread(): void {
+    let count = 0;
+    while (count < this.#unread.length && this.#held < this.#options.hold) {
+      const { message, acks } = this.#unread[count++]!;
+      this.#take(message, acks);
+    }
+    this.#unread.splice(0, count);
+  }
+
+  #tellIdle(): void {
+    if (this.#open + this.#unread.length === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   // ── what goes wrong ──

@@ -9,14 +9,7 @@ import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Database, openDatabase, type Row, type Value } from '../../services/ledger/database.ts';
 import { type Judged, judgeDue, tryAgain } from '../../services/ledger/judge.ts';
 import type { Form } from '../../services/ledger/match.ts';
-import {
-  due,
-  type Outbox,
-  type OutboxOptions,
-  openOutbox,
-  published,
-  unpublish,
-} from '../../services/ledger/outbox.ts';
+import { type Outbox, type OutboxOptions, openOutbox, takeDue, unpublish } from '../../services/ledger/outbox.ts';
 import { readSheet } from '../../services/ledger/read.ts';
 import { openRecorder, type Recorder } from '../../services/ledger/record.ts';
 import { cancel } from '../../services/ledger/schedule.ts';
@@ -42,7 +35,7 @@ export type Memory = {
   forms: Record<string, Form>;
   /** Writes envelopes in one transaction; gives the callbacks that may go out. */
   feed(envelopes: Envelope | Envelope[], now: number): Promise<Callback[]>;
-  published(callbacks: readonly Callback[]): Promise<void>;
+  /** Takes what is due again. */
   due(now: number): Promise<Callback[]>;
   dropped(callback: Callback, now: number): Promise<Callback[]>;
   /** Every report up to `mark` is known: what ends now without one. */
@@ -124,8 +117,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
         }),
       );
     },
-    published: (callbacks) => memory.db.transaction((sql) => published(sql, callbacks)),
-    due: (now) => due(memory.db.read, now, 10),
+    due: (now) => memory.db.transaction((sql) => takeDue(sql, now, 10)),
     dropped: (callback, now) =>
       memory.db.transaction(async (sql) => {
         const sheet = await readSheet(sql, [], { ids: [callback.id] });
