@@ -22,6 +22,7 @@ import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
 import { addSuppressed } from './suppressed.ts';
+import { addTotpReset } from './totp-reset.ts';
 import { addTry } from './try.ts';
 
 function commandLine(): Command {
@@ -59,6 +60,7 @@ Example:
     addRefusals,
     addAudit,
     addSuppressed,
+    addTotpReset,
     addModem,
   ])
     add(program);

@@ -11,7 +11,7 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
-const PAGES = ['/', '/messages', '/messages/:id', '/providers', '/queues', '/audit'];
+const PAGES = ['/', '/messages', '/messages/:id', '/providers', '/queues', '/audit', '/account'];
 
 export function addAssets(app: FastifyInstance): void {
   for (const name of globSync('**/*.{html,js,css,svg}', { cwd: DIR })) {

@@ -1,17 +1,48 @@
-// Logging in and out: by name and password, or by the link that `npm start` prints.
+// Logging in and out: by name and password, with a code where the account needs one, or by the link that `npm start` prints.
 import { setTimeout as pass } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Bus } from '#shared/bus/bus.ts';
 import { firstSms } from '#shared/config/first-sms.ts';
 import type { Config } from '#shared/config/schema.ts';
-import type { Accounts, Judged } from './accounts.ts';
-import { access, cookieName, isSecure, note, Refusal, tokenIn } from './server.ts';
-import type { Sessions } from './sessions.ts';
+import { Guesses } from '#shared/doors/guesses.ts';
+import type { Accounts, Judged, Person } from './accounts.ts';
+import { cookieName, sessionCookie, tokenIn } from './cookie.ts';
+import { access, note, Refusal } from './server.ts';
+import type { Session, Sessions } from './sessions.ts';
 
-const logIn = z.strictObject({ user: z.string().min(1).max(256), password: z.string().min(1).max(1_024) });
-const NOTED_WITHIN_MS = 2_000;
+const logIn = z.strictObject({
+  user: z.string().min(1).max(256),
+  password: z.string().min(1).max(1_024),
+  code: z.string().max(16).optional(),
+});
 const enter = z.strictObject({ token: z.string().min(1).max(256) });
+const NOTED_WITHIN_MS = 2_000;
+/** Refused log-ins in a minute that the audit log gets: the others are in the access log. */
+const MOST_REFUSED = 60;
+const MINUTE_MS = 60_000;
+
+const REFUSED = {
+  wrong: [401, 'wrong name or password'],
+  'wrong code': [401, 'this code is wrong, too old, or was used already: wait for the next one'],
+  'too many': [429, 'too many wrong ones: wait some minutes'],
+} as const;
+const LINK_REFUSED = 'this link was used, or is too old: restart Hermod for another';
+
+/** Begins a session and writes it down. When the broker is away the console can still say so: the entry is written later. */
+export async function begin(
+  bus: Bus,
+  sessions: Sessions,
+  request: FastifyRequest,
+  person: Person,
+  way: Session['way'],
+): Promise<string> {
+  await Promise.race([
+    note(bus, request, person.user, { action: 'log-in', detail: way }, 'done'),
+    pass(NOTED_WITHIN_MS),
+  ]);
+  return sessions.open(person, way);
+}
 
 export function addDoor(
   scope: FastifyInstance,
@@ -22,33 +53,34 @@ export function addDoor(
 ): void {
   const listener = config.listen.console!;
   const name = cookieName(listener);
-  const attributes = `; Path=/; HttpOnly; SameSite=Strict${isSecure(listener) ? '; Secure' : ''}`;
+  const refused = new Guesses(MOST_REFUSED, MINUTE_MS);
 
-  async function admit(request: FastifyRequest, reply: FastifyReply, user: string, judged: Judged, way: string) {
-    if (judged === 'too many') {
-      access(user, { action: 'log-in', detail: 'too many wrong ones' }, request.ip, 'refused');
-      throw new Refusal(429, 'too many wrong ones from here: wait a minute');
+  async function admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: string,
+    judged: Judged,
+    way: 'password' | 'link',
+  ) {
+    if (judged === 'code') return reply.send({ wants: 'code' });
+    if (typeof judged === 'string') {
+      const deed = { action: 'log-in', detail: `${way}: ${judged}` };
+      if (judged === 'too many' || refused.tooMany('')) access(user, deed, request.ip, 'refused');
+      else void note(bus, request, user, deed, 'refused');
+      refused.note('');
+      const [status, why] = REFUSED[judged];
+      throw new Refusal(status, way === 'link' && status === 401 ? LINK_REFUSED : why);
     }
-    if (judged === 'wrong') {
-      void note(bus, request, user, { action: 'log-in', detail: way }, 'refused');
-      const why =
-        way === 'link' ? 'this link was used, or is too old: restart Hermod for another' : 'wrong name or password';
-      throw new Refusal(401, why);
-    }
-    // When the broker is away the console can still say so: the entry is written when it is back.
-    await Promise.race([
-      note(bus, request, judged.user, { action: 'log-in', detail: way }, 'done'),
-      pass(NOTED_WITHIN_MS),
-    ]);
-    const token = sessions.open(judged.user, judged.role);
-    return reply.header('set-cookie', `${name}=${token}${attributes}`).send({ user: judged.user, role: judged.role });
+    const token = await begin(bus, sessions, request, judged, way);
+    return reply.header('set-cookie', sessionCookie(listener, token)).send({ user: judged.user, role: judged.role });
   }
 
   scope.post('/login', { config: { needs: 'anyone' } }, async (request, reply) => {
-    const { user, password } = parsed(logIn, request.body);
+    const { user, password, code } = parsed(logIn, request.body);
     // A name that is not one of ours may be a password in the wrong field: it is not written down.
     const known = Object.hasOwn(config.console.users, user) ? user : 'unknown';
-    return admit(request, reply, known, await accounts.logIn(user, password, request.ip), 'password');
+    const judged = await accounts.logIn({ user, password, code: code?.replaceAll(/\s/g, ''), address: request.ip });
+    return admit(request, reply, known, judged, 'password');
   });
   scope.post('/enter', { config: { needs: 'anyone' } }, async (request, reply) => {
     const { token } = parsed(enter, request.body);
@@ -61,10 +93,11 @@ export function addDoor(
       sessions.end(token);
       void note(bus, request, session.user, { action: 'log-out' }, 'done');
     }
-    return reply.header('set-cookie', `${name}=; Max-Age=0${attributes}`).send({});
+    return reply.header('set-cookie', sessionCookie(listener, undefined)).send({});
   });
-  scope.get('/session', async ({ session }) => {
-    const { user, role } = session!;
+  scope.get('/session', { config: { enrolling: true } }, async ({ session }) => {
+    const { user, role, enrol } = session!;
+    if (enrol) return { user, role, enrol };
     // In a sandbox the line has the client's password: for who could read it in the file.
     const line = firstSms(role === 'admin' ? config : { ...config, sandbox: undefined });
     return {

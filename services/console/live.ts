@@ -1,8 +1,9 @@
 // What is known now, to everyone who watches: server-sent events, one reading for all.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { cookieName, tokenIn } from './cookie.ts';
 import { EVERY_MS, type Watch } from './now.ts';
-import { cookieName, Refusal, tokenIn } from './server.ts';
+import { Refusal } from './server.ts';
 import type { Sessions } from './sessions.ts';
 
 const MOST_WATCHERS = 200;

@@ -4,6 +4,7 @@
 import type { Server as TlsServer } from 'node:tls';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
+import { addAccount, secondFactorOf } from './account.ts';
 import { openAccounts } from './accounts.ts';
 import { addAssets } from './assets.ts';
 import { addAudit } from './audit.ts';
@@ -29,7 +30,7 @@ export const consoleService: Service = {
     delete process.env[ENTRY];
     if (!entry && Object.keys(config.console.users).length === 0)
       log.warn('nobody can log in: the configuration has no console.users');
-    const accounts = openAccounts(config.console.users, entry);
+    const accounts = openAccounts(config.console, entry, secondFactorOf(bus));
     const sessions = openSessions(config.console);
     const watch = await openWatch(bus, config);
     const app = openServer(listener, readPems('console', listener.tls, dir), log);
@@ -38,6 +39,7 @@ export const consoleService: Service = {
       async (scope) => {
         guard(scope, listener, sessions, bus);
         addDoor(scope, config, accounts, sessions, bus);
+        addAccount(scope, listener, sessions, bus);
         addLive(scope, watch, sessions, listener, log);
         addMessages(scope, bus, config);
         addWhy(scope, bus, config);

@@ -4,11 +4,11 @@ import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { auditEnded, audited, type Deed } from '#shared/audit.ts';
 import type { Bus } from '#shared/bus/bus.ts';
 import { ROLES, type Role } from '#shared/config/console.ts';
-import type { Config } from '#shared/config/schema.ts';
 import type { Pems } from '#shared/doors/pems.ts';
 import type { AuditResult } from '#shared/messages/report.ts';
 import { logAccess } from '#shared/telemetry/access.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
+import { cookieName, isSecure, type Listener, tokenIn } from './cookie.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 declare module 'fastify' {
@@ -17,13 +17,13 @@ declare module 'fastify' {
     needs?: Role | 'anyone';
     /** What a page fetches by itself: no sign that its person is there. */
     byItself?: boolean;
+    /** Whoever has to set up a second factor may call it before. */
+    enrolling?: boolean;
   }
   interface FastifyRequest {
     session?: Session;
   }
 }
-
-type Listener = NonNullable<Config['listen']['console']>;
 
 const LIMITS = { requestTimeout: 10_000, keepAliveTimeout: 65_000, bodyLimit: 64 * 1_024, headerSize: 16 * 1_024 };
 const CSP = [
@@ -80,17 +80,6 @@ export function openServer(listener: Listener, pems: Pems | undefined, log: Log)
   return app;
 }
 
-/** Whether browsers speak TLS to us, or to what stands before us. */
-export const isSecure = ({ tls, url }: Listener) => tls !== undefined || (url?.startsWith('https:') ?? false);
-
-/** `__Host-` binds a cookie to this host and TLS, where there is TLS. */
-export const cookieName = (listener: Listener) => (isSecure(listener) ? '__Host-hermod' : 'hermod');
-
-export function tokenIn({ headers }: FastifyRequest, name: string): string | undefined {
-  const cookies = (headers.cookie ?? '').split(';').map((each) => each.trim());
-  return cookies.find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1);
-}
-
 /** Before any route of `scope`: a session with the right role, and our own origin for what changes something. */
 export function guard(scope: FastifyInstance, listener: Listener, sessions: Sessions, bus: Bus): void {
   const own = listener.url ? new URL(listener.url).origin : undefined;
@@ -101,12 +90,13 @@ export function guard(scope: FastifyInstance, listener: Listener, sessions: Sess
 
   scope.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
-    const { needs = 'viewer', byItself = false } = request.routeOptions.config;
+    const { needs = 'viewer', byItself = false, enrolling = false } = request.routeOptions.config;
     if (!['GET', 'HEAD'].includes(request.method) && !isOurs(request))
       throw new Refusal(403, 'this did not come from a page of the console');
     if (needs === 'anyone') return;
     const session = sessions.find(tokenIn(request, cookieName(listener)), !byItself);
     if (!session) throw new Refusal(401, 'log in first');
+    if (session.enrol && !enrolling) throw new Refusal(403, 'set up the second factor first');
     if (ROLES.indexOf(session.role) < ROLES.indexOf(needs)) {
       const deed = { action: `${request.method} ${request.routeOptions.url}`, detail: `needs the role ${needs}` };
       void note(bus, request, session.user, deed, 'refused');

@@ -1,15 +1,18 @@
 // Who is logged in, in memory: a restart logs everyone out. A session ends after some idle time, and at a fixed hour.
 import { hash, randomBytes } from 'node:crypto';
-import type { Role } from '#shared/config/console.ts';
+import type { Person } from './accounts.ts';
 
-export type Session = { user: string; role: Role; startedAt: number; usedAt: number };
+/** `way`: how it began. */
+export type Session = Person & { way: 'password' | 'link'; startedAt: number; usedAt: number };
 
 export type Sessions = {
   /** Returns the token for the cookie. */
-  open(user: string, role: Role): string;
+  open(person: Person, way: Session['way']): string;
   /** The session, while it is valid. `use` counts as something done by its person. */
   find(token: string | undefined, use: boolean): Session | undefined;
   end(token: string): void;
+  /** Ends all of this person's, but the one with the token `except`. Returns how many. */
+  endAll(user: string, except?: string): number;
 };
 
 const MOST_SESSIONS = 1_000;
@@ -21,13 +24,13 @@ export function openSessions({ idle, session: whole }: { idle: number; session: 
   const keyOf = (token: string) => hash('sha256', token, 'base64url');
   const isOver = ({ startedAt, usedAt }: Session, now: number) => now > startedAt + whole || now > usedAt + idle;
   return {
-    open(user, role) {
+    open(person, way) {
       const now = Date.now();
       for (const [key, session] of sessions) if (isOver(session, now)) sessions.delete(key);
       // In the order of their beginning: the oldest makes room.
       if (sessions.size >= MOST_SESSIONS) sessions.delete(sessions.keys().next().value!);
       const token = randomBytes(32).toString('base64url');
-      sessions.set(keyOf(token), { user, role, startedAt: now, usedAt: now });
+      sessions.set(keyOf(token), { ...person, way, startedAt: now, usedAt: now });
       return token;
     },
     find(token, use) {
@@ -39,6 +42,12 @@ export function openSessions({ idle, session: whole }: { idle: number; session: 
     },
     end(token) {
       sessions.delete(keyOf(token));
+    },
+    endAll(user, except) {
+      const kept = except === undefined ? undefined : keyOf(except);
+      const mine = [...sessions].filter(([key, session]) => session.user === user && key !== kept);
+      for (const [key] of mine) sessions.delete(key);
+      return mine.length;
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Database, Row, Sql, Value } from './database.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
 import type { Seal } from './seal.ts';
+import { secondFactor, secondFactorQuestion } from './second-factor.ts';
 import { attemptOf, messageOf, storyOf } from './story.ts';
 import { changeSuppressed, listSuppressed, logSuppressed, suppressionQuestions, suppressions } from './suppressed.ts';
 import type { Writer } from './writer.ts';
@@ -66,6 +67,7 @@ export const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('paused') }),
   auditQuestion,
   ...suppressionQuestions,
+  secondFactorQuestion,
 ]);
 
 export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): Promise<string[]> };
@@ -216,6 +218,8 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppr
           return listSuppressed(read, seal, q);
         case 'suppress':
           return suppress(q);
+        case 'second-factor':
+          return writer.run((sql) => secondFactor(sql, seal, q, Date.now()));
       }
     },
   };

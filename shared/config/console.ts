@@ -28,11 +28,15 @@ const user = z.strictObject({
       'the whole line that `hermod password` prints: no plain text here',
     ),
   role: z.enum(ROLES),
+  /** Whether it needs a second factor; by its role unless set. */
+  totp: z.boolean().optional(),
 });
 
 export const consoleSection = (name: z.ZodString) =>
   z.strictObject({
     users: z.record(name, user).default({}),
+    /** Roles whose accounts need a second factor: a code from an authenticator app. */
+    totp: z.array(z.enum(ROLES)).default([]),
     /** A session ends when nothing was done for so long, */
     idle: duration.default(30 * 60_000),
     /** and at the latest after so long. */

@@ -2,6 +2,7 @@
 // for some minutes as a keyed hash, so that a slow password hash does not run for every request.
 import { hash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import type { Client, Config } from '../config/schema.ts';
+import { Guesses } from './guesses.ts';
 import { networksOf } from './networks.ts';
 
 const REMEMBER_MS = 5 * 60_000;
@@ -46,7 +47,7 @@ export function openCredentials(clients: Config['clients']): Credentials {
   const plain = new Map(Object.entries(clients).map(([name, { password }]) => [name, digest(password)]));
   const remembered = new Map<string, number>();
   const within = new Map(Object.entries(clients).map(([name, client]) => [name, callersOf(client)]));
-  const guesses = new Guesses();
+  const guesses = new Guesses(MOST_GUESSES, GUESSES_MS);
   const hashing = new Map<string, Promise<boolean>>();
 
   function verify(
@@ -106,27 +107,4 @@ function callersOf({ networks, deniedNetworks }: Client): (address: string) => b
   const denied = deniedNetworks && networksOf(deniedNetworks);
   if (!denied) return allowed ?? (() => true);
   return (address) => allowed?.(address) || !denied(address);
-}
-
-/** Wrong passwords of the last minute, by address and name. */
-class Guesses {
-  readonly #counts = new Map<string, { count: number; until: number }>();
-
-  tooMany(who: string): boolean {
-    const entry = this.#counts.get(who);
-    return entry !== undefined && entry.until > Date.now() && entry.count >= MOST_GUESSES;
-  }
-
-  note(who: string): void {
-    const now = Date.now();
-    const entry = this.#counts.get(who);
-    if (entry && entry.until > now) {
-      entry.count++;
-      return;
-    }
-    // In the order of their beginning: the oldest makes room.
-    this.#counts.delete(who);
-    if (this.#counts.size >= REMEMBER_MOST) this.#counts.delete(this.#counts.keys().next().value!);
-    this.#counts.set(who, { count: 1, until: now + GUESSES_MS });
-  }
 }

@@ -30,7 +30,7 @@ export async function call(path, body) {
 
 /** Whether someone is logged in; fills `person`. */
 export async function knowPerson() {
-  Object.assign(person, await call('/session'));
+  Object.assign(person, { enrol: false }, await call('/session'));
 }
 
 const AGAIN_MS = 3_000;

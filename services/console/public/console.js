@@ -1,6 +1,7 @@
 // The frame around all pages: log-in, navigation, and which page an address means.
 import { call, knowPerson, may, person, startLive, stopLive, whenLoggedOut, whenUp } from './api.js';
 import { h, link } from './dom.js';
+import { account, enrol } from './pages/account.js';
 import { audit } from './pages/audit.js';
 import { logIn } from './pages/log-in.js';
 import { messages } from './pages/messages.js';
@@ -16,6 +17,7 @@ const PAGES = [
   { path: /^\/messages\/([0-9a-f-]{36})$/, name: 'Message', page: story },
   { path: /^\/providers$/, name: 'Providers', page: providers },
   { path: /^\/queues$/, name: 'Queues', page: queues },
+  { path: /^\/account$/, name: 'Your account', page: account },
   { path: /^\/audit$/, name: 'Audit', page: audit },
 ];
 const MENU = { '/': 'Now', '/messages': 'Messages', '/providers': 'Providers', '/queues': 'Queues', '/audit': 'Audit' };
@@ -89,10 +91,19 @@ function showLogIn(reason = '') {
   logIn({ main, reason, done: begin });
 }
 
+/** Whoever has to have a second factor sets one up before anything else. */
+function showEnrol() {
+  document.title = 'Second factor – Hermod';
+  document.body.replaceChildren(notice, main);
+  main.replaceChildren();
+  enrol({ main, act, done: begin });
+}
+
 async function begin() {
   await knowPerson();
+  if (person.enrol) return showEnrol();
   who.replaceChildren(
-    h('span', {}, `${person.user}, ${person.role}`),
+    link('/account', `${person.user}, ${person.role}`),
     h('button', { class: 'plain', onclick: () => call('/logout', {}).finally(() => showLogIn()) }, 'Log out'),
   );
   const skip = h('a', { href: '#main', class: 'skip' }, 'To the content');

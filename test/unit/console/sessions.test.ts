@@ -1,8 +1,10 @@
 // The console's sessions end in time, its first link is for half an hour, and what is wrong is said in words.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { hashPassword } from '#shared/doors/credentials.ts';
 import { openAccounts } from '../../../services/console/accounts.ts';
+import { cookieName, isSecure } from '../../../services/console/cookie.ts';
 import { problemsOf } from '../../../services/console/problems.ts';
-import { cookieName, isSecure } from '../../../services/console/server.ts';
+
 import { openSessions } from '../../../services/console/sessions.ts';
 
 const MIN = 60_000;
@@ -12,7 +14,7 @@ const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
 
 test('a session ends when nothing is done, and at its fixed end whatever is done', () => {
   const sessions = openSessions({ idle: 30 * MIN, session: 60 * MIN });
-  const token = sessions.open('anna', 'viewer');
+  const token = sessions.open({ user: 'anna', role: 'viewer' }, 'password');
   pass(29 * MIN);
   expect(sessions.find(token, true)).toMatchObject({ user: 'anna', role: 'viewer' });
   pass(29 * MIN);
@@ -20,7 +22,7 @@ test('a session ends when nothing is done, and at its fixed end whatever is done
   pass(3 * MIN);
   expect(sessions.find(token, true)).toBeUndefined();
 
-  const watched = sessions.open('anna', 'viewer');
+  const watched = sessions.open({ user: 'anna', role: 'viewer' }, 'password');
   pass(20 * MIN);
   expect(sessions.find(watched, false)).toBeDefined();
   pass(11 * MIN);
@@ -29,12 +31,58 @@ test('a session ends when nothing is done, and at its fixed end whatever is done
   expect(sessions.find('', true)).toBeUndefined();
 });
 
+const accountsOf = (entry: string | undefined) => openAccounts({ users: {}, totp: [] }, entry, async () => 'none');
+
 test('the first link is of no use after half an hour, nor an empty one at any time', () => {
-  const accounts = openAccounts({}, 'token');
-  expect(openAccounts({}, '').enter('', '::1')).toBe('wrong');
-  expect(openAccounts({}, undefined).enter('undefined', '::1')).toBe('wrong');
+  const accounts = accountsOf('token');
+  expect(accountsOf('').enter('', '::1')).toBe('wrong');
+  expect(accountsOf(undefined).enter('undefined', '::1')).toBe('wrong');
   pass(31 * MIN);
   expect(accounts.enter('token', '::1')).toBe('wrong');
+});
+
+test('all sessions of a person end, but the one that asks for it', () => {
+  const sessions = openSessions({ idle: 30 * MIN, session: 60 * MIN });
+  const anna = { user: 'anna', role: 'viewer' } as const;
+  const [one, two, other] = [
+    sessions.open(anna, 'password'),
+    sessions.open(anna, 'password'),
+    sessions.open({ ...anna, user: 'bob' }, 'link'),
+  ];
+  expect(sessions.endAll('anna', two)).toBe(1);
+  expect([one, two, other].map((token) => sessions.find(token, true)?.user)).toEqual([undefined, 'anna', 'bob']);
+  expect(sessions.endAll('anna')).toBe(1);
+  expect(sessions.find(two, true)).toBeUndefined();
+});
+
+test('guesses are counted by address and by name; who was here before is not kept out by a stranger', async () => {
+  const password = await hashPassword('right');
+  const users = { anna: { password, role: 'admin' }, bob: { password, role: 'viewer' } } as const;
+  const accounts = openAccounts({ users, totp: [] }, undefined, async () => 'none');
+  const logIn = (user: string, password: string, address: string) => accounts.logIn({ user, password, address });
+  expect(await logIn('anna', 'right', '192.0.2.1')).toMatchObject({ user: 'anna' });
+  for (let i = 0; i < 10; i++) expect(await logIn('bob', 'x'.repeat(300), '192.0.2.2')).toBe('wrong');
+  expect(await logIn('bob', 'right', '192.0.2.2')).toBe('too many');
+  // From ever new addresses: the name is the limit.
+  for (let i = 0; i < 30; i++) expect(await logIn('anna', 'wrong', `198.51.100.${i}`)).toBe('wrong');
+  expect(await logIn('anna', 'right', '198.51.100.99')).toBe('too many');
+  expect(await logIn('anna', 'right', '192.0.2.1')).toMatchObject({ user: 'anna' });
+  pass(16 * MIN);
+  expect(await logIn('anna', 'right', '198.51.100.99')).toMatchObject({ user: 'anna' });
+});
+
+test('codes: wrong ones are counted for the name, wherever they come from', async () => {
+  const users = { anna: { password: await hashPassword('right'), role: 'admin' } } as const;
+  const accounts = openAccounts({ users, totp: ['admin'] }, undefined, async (_user, code) =>
+    code === undefined ? 'wanted' : code === '424242' ? 'right' : 'wrong',
+  );
+  const logIn = (code: string | undefined, i: number) =>
+    accounts.logIn({ user: 'anna', password: 'right', code, address: `198.51.100.${i}` });
+  expect(await logIn(undefined, 0)).toBe('code');
+  for (let i = 0; i < 10; i++) expect(await logIn('000000', i)).toBe('wrong code');
+  expect(await logIn('424242', 99)).toBe('too many');
+  pass(16 * MIN);
+  expect(await logIn('424242', 99)).toEqual({ user: 'anna', role: 'admin', enrol: false });
 });
 
 test('the cookie is bound to TLS where browsers speak TLS', () => {

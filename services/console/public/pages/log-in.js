@@ -1,4 +1,4 @@
-// Name and password.
+// Name and password, and a code where the account has a second factor.
 import { call } from '../api.js';
 import { h } from '../dom.js';
 
@@ -12,16 +12,23 @@ export function logIn({ main, reason, done }) {
     autocapitalize: 'none',
   });
   const password = h('input', { id: 'password', type: 'password', autocomplete: 'current-password', required: true });
+  const code = h('input', { id: 'code', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '7' });
+  const codeField = h('div', { hidden: true }, h('label', { for: 'code' }, 'Code from your authenticator app'), code);
   async function submit(event) {
     event.preventDefault();
     fault.textContent = '';
+    const given = codeField.hidden ? {} : { code: code.value };
     try {
-      await call('/login', { user: user.value, password: password.value });
-      await done();
+      const { wants } = await call('/login', { user: user.value, password: password.value, ...given });
+      if (wants !== 'code') return await done();
+      codeField.hidden = false;
+      code.required = true;
+      code.focus();
     } catch (error) {
       fault.textContent = error.message;
-      password.value = '';
-      password.focus();
+      const again = codeField.hidden ? password : code;
+      again.value = '';
+      again.focus();
     }
   }
   main.append(
@@ -34,6 +41,7 @@ export function logIn({ main, reason, done }) {
       user,
       h('label', { for: 'password' }, 'Password'),
       password,
+      codeField,
       h('button', { class: 'main' }, 'Log in'),
     ),
   );
