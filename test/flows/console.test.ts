@@ -328,7 +328,7 @@ test('the audit log: who did what, from where, and how it ended; for admins', as
     expect.objectContaining({ action: 'POST /api/letters/discard', result: 'refused', detail: 'needs the role admin' }),
   );
   expect(await entries('action=log-in&user=admin')).toMatchObject([
-    { result: 'refused', detail: 'password' },
+    { result: 'refused', detail: 'password: wrong' },
     { result: 'done', detail: 'password' },
   ]);
   expect(await entries('object=provider%25')).toEqual([]);
