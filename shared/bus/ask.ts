@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { toHealth } from '../topology.ts';
+import { jsonIn } from './content.ts';
 import type { NewsOf } from './health.ts';
 import type { Line } from './line.ts';
 
@@ -39,7 +40,8 @@ export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }>
       waiting.get(properties.correlationId)?.({ error });
     });
     const onReply = (message: { content: Buffer; properties: { correlationId?: string } } | null) => {
-      if (message) waiting.get(message.properties.correlationId ?? '')?.(JSON.parse(message.content.toString()));
+      const answer = message && jsonIn(message.content);
+      if (answer && typeof answer === 'object') waiting.get(message.properties.correlationId ?? '')?.(answer);
     };
     await fresh.consume(REPLY_TO, onReply, { noAck: true });
     channel = fresh;

@@ -255,6 +255,7 @@ export class QueueReader implements Consumer {
         else confirms.push(...this.#publish(answer));
       }
     } catch (error) {
+      void Promise.allSettled(confirms); // The delivery is judged anew: nobody waits for these.
       this.#failed(delivery, error);
       return;
     }
@@ -305,10 +306,17 @@ export class QueueReader implements Consumer {
 
   /** Each envelope on its own, so that the one that crashes its reader is found and the others pass. */
   #split(delivery: Delivery): void {
-    const singles = delivery.batch.map((envelope) =>
-      this.#publisher.publish(toQueue(this.#options.queue), [envelope], { alone: true }),
-    );
+    const singles = delivery.batch.map((envelope) => this.#again(envelope));
     void Promise.all([...singles, ...delivery.aside]).then(() => this.#end(delivery));
+  }
+
+  /** What cannot be written as JSON again, since a field of a neighbour is nested too deep, is put aside. */
+  #again(envelope: Envelope): Promise<void> {
+    try {
+      return this.#publisher.publish(toQueue(this.#options.queue), [envelope], { alone: true });
+    } catch (error) {
+      return this.#letter(`cannot be written: ${reasonOf(error)}`, envelope);
+    }
   }
 
   #putAside(delivery: Delivery, reason: string): void {

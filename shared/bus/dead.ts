@@ -1,4 +1,5 @@
 // Dead letters: what no one could parse or finish. Kept in `dead.<kind>` until a person looks; never dropped.
+import { inspect } from 'node:util';
 import type { ConfirmChannel } from 'amqplib';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
@@ -39,7 +40,17 @@ export async function openDeadLetters(line: Line, log: Log): Promise<DeadLetters
     add(kind, letter) {
       metrics.dead.inc({ kind, reason: letter.reason.slice(0, 60) });
       log.error({ queue: letter.queue, kind, reason: letter.reason }, 'put aside as a dead letter: see `hermod dead`');
-      return put(kind, Buffer.from(JSON.stringify({ v: 1, at: Date.now(), ...letter })));
+      return put(kind, contentOf(letter));
     },
   };
+}
+
+/** What is nested deeper than JSON can be written was never ours: an outline of it is kept, and its reader goes on. */
+function contentOf(letter: DeadLetter): Buffer {
+  const whole = { v: 1, at: Date.now(), ...letter };
+  try {
+    return Buffer.from(JSON.stringify(whole));
+  } catch {
+    return Buffer.from(JSON.stringify({ ...whole, body: inspect(letter.body, { depth: 3 }) }));
+  }
 }

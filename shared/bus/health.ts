@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Channel } from 'amqplib';
 import { z } from 'zod';
 import { toHealth } from '../topology.ts';
+import { jsonIn } from './content.ts';
 import type { Line } from './line.ts';
 
 export const news = z.discriminatedUnion('kind', [
@@ -77,7 +78,7 @@ export function openListen(line: Line): Listen {
         queue,
         (message) => {
           if (!message) return;
-          const parsed = news.safeParse(JSON.parse(message.content.toString()));
+          const parsed = news.safeParse(jsonIn(message.content));
           const { replyTo, correlationId } = message.properties;
           const reply = (value: unknown) => {
             if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify({ value })), { correlationId });
