@@ -8,7 +8,7 @@ import type { Recorder } from './record.ts';
 import type { MessageRow, UnmatchedRow } from './rows.ts';
 
 /** A report may be that long on its way to the queue: its sender could not reach the broker. */
-const GRACE_MS = 30_000;
+export const GRACE_MS = 30_000;
 const AT_ONCE = 500;
 
 export type JudgeOptions = {

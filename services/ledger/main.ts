@@ -34,6 +34,7 @@ export const ledger: Service = {
     const late = new Late();
     let mark = 0;
     const outbox = openOutbox({
+      seal,
       accountOf(provider) {
         const row = config.providers[provider];
         return row?.bearer === 'smpp' ? row.systemId : '';
@@ -50,13 +51,17 @@ export const ledger: Service = {
       formOf: (provider) => config.providers[provider]?.receiptIds,
       onFinal: (state) => metrics.final.inc({ state }),
       onReceipt: (provider, ms) => late.heard(provider, ms, Date.now()),
+      onIncoming(provider) {
+        metrics.incomingParts.inc({ provider });
+        work.arrived();
+      },
       onMark: (at) => {
         mark = Math.max(mark, at);
       },
     });
     const writer = openWriter(db, recorder, log, (callbacks) => void telling.tell(callbacks));
     const telling = openTelling({ config, bus, writer, outbox });
-    const work = openWork({ config, bus, log, db, writer, recorder, seal, late, telling, mark: () => mark });
+    const work = openWork({ config, bus, log, db, writer, recorder, seal, outbox, late, telling, mark: () => mark });
     const answers = openAnswers({
       db,
       writer,

@@ -1,15 +1,24 @@
 // The outbox: callbacks that are owed, a row each, from the event until the client was told. Those of one message go out
 // one after another; one that fails is tried again on a ladder of waits, until it is too old. Can be repeated without
 // effect, as record.ts.
-import { type Callback, callback as callbackSchema, MAIL_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
+import {
+  type Callback,
+  callback as callbackSchema,
+  type IncomingMessage,
+  MAIL_SCHEME,
+  WEBHOOK_SCHEME,
+} from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { runIn, type Sql } from './database.ts';
 import { isOwed, metaOf, type Owed } from './owed.ts';
 import type { MessageRow, OutboxRow } from './rows.ts';
+import type { Seal } from './seal.ts';
 import type { Sheet } from './sheet.ts';
 
 export type OutboxOptions = {
+  /** What a person wrote is encrypted while it waits. */
+  seal: Seal;
   /** Kannel's receipts name the account of the provider (%o). */
   accountOf(provider: string): string;
   /** Waits in ms between the tries of one callback; the last one is repeated. */
@@ -23,13 +32,17 @@ export type OutboxOptions = {
 export type Outbox = {
   /** Writes what is owed, if it is, and returns it, as going out, if nothing of its message is before it. */
   owe(sheet: Sheet, message: MessageRow, owed: Owed, now: number): Callback[];
+  /** A message from a handset, on its way to a client: written like what is owed, and returned, as going out. */
+  handOn(sheet: Sheet, head: Head, message: IncomingMessage, now: number): Callback[];
   /** The notifier tried: returns the message's next callback when this one is done. */
   told(sheet: Sheet, report: ReportOf<'told'>, now: number): Callback[];
   /** An untold callback is in safe keeping: it leaves, and the message's next one may go out. */
   dropped(sheet: Sheet, callback: Callback, now: number): Callback[];
 };
 
-export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: OutboxOptions): Outbox {
+type Head = Pick<Callback, 'id' | 'client' | 'at' | 'url' | 'dlrType' | 'values'>;
+
+export function openOutbox({ seal, accountOf, retries, giveUpAfter, onUntold }: OutboxOptions): Outbox {
   /** No id is ever given twice, by no ledger: the notifier remembers what it did by them. */
   let lastId = 0;
   const newId = (now: number) => {
@@ -42,7 +55,7 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
     if (!first || first.published || first.due_at > now) return [];
     first.published = 1;
     sheet.changeOwed(first);
-    return [callbackOf(first)];
+    return [callbackOf(first, seal)];
   }
 
   return {
@@ -73,7 +86,16 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
       const published = first ? 1 : 0;
       const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published, body };
       sheet.owe(row);
-      return first ? [callbackOf(row)] : [];
+      return first ? [callbackOf(row, seal)] : [];
+    },
+
+    handOn(sheet, head, message, now) {
+      const values = { ...head.values, account: accountOf(head.values.provider) };
+      const sealed = seal.close(JSON.stringify(message), head.id);
+      const body = JSON.stringify({ ...head, values, sealed });
+      const row = { id: newId(now), message_id: head.id, due_at: now, first_at: now, tries: 0, published: 1, body };
+      sheet.owe(row);
+      return [callbackOf(row, seal)];
     },
 
     told(sheet, { callback, tries, ok, reason, permanent, busy, at }, now) {
@@ -91,7 +113,7 @@ export function openOutbox({ accountOf, retries, giveUpAfter, onUntold }: Outbox
       }
       const message = sheet.message(row.message_id);
       if (message) sheet.change(Object.assign(message, { untold: reason }));
-      const untold = callbackOf(row);
+      const untold = callbackOf(row, seal);
       sheet.after.push(() => onUntold(untold, reason));
       return [];
     },
@@ -115,11 +137,11 @@ export const isDue = async (sql: Sql, now: number): Promise<boolean> =>
   (await sql.rows(`select 1 as n ${DUE} limit 1`, now)).length > 0;
 
 /** Takes those out of the outbox, as going out. */
-export async function takeDue(sql: Sql, now: number, limit: number): Promise<Callback[]> {
+export async function takeDue(sql: Sql, seal: Seal, now: number, limit: number): Promise<Callback[]> {
   const rows = await sql.rows<OutboxRow>(`select * ${DUE} order by due_at limit $2`, now, limit);
   const ids = rows.map(({ id }) => id);
   await runIn(sql, 'update outbox set published = 1 where id in', ids);
-  return rows.map(callbackOf);
+  return rows.map((row) => callbackOf(row, seal));
 }
 
 /** Kannel's callback has no place for the state; a signed event and a mail have. */
@@ -131,9 +153,11 @@ function stateOf(type: Owed['type'], { state, reason }: MessageRow): { state: st
   return type === 4 ? { state: 'buffered', reason: '' } : { state, reason };
 }
 
-function callbackOf(row: OutboxRow): Callback {
+function callbackOf(row: OutboxRow, seal: Seal): Callback {
   const head = { v: VERSION.callback, type: 'callback', callback: row.id, tries: row.tries };
-  return callbackSchema.parse({ ...JSON.parse(row.body), ...head });
+  const { sealed, ...body } = JSON.parse(row.body) as { sealed?: string };
+  const incoming = sealed === undefined ? {} : { incoming: JSON.parse(seal.open(sealed, row.message_id)) };
+  return callbackSchema.parse({ ...body, ...incoming, ...head });
 }
 
 /** The wait on the ladder after a try that failed `age` ms after the callback became due. */

@@ -32,8 +32,10 @@ export async function readSheet(
   await readMessages(sql, sheet, more);
   await readAttempts(sql, sheet, more);
   const tellable = sheet.messageIds().filter((id) => sheet.message(id)!.dlr_url !== '');
+  // Messages from handsets have a callback and no row here.
+  const handedOn = ids.filter((id) => !sheet.message(id));
   const owed = await rowsIn<OutboxRow>(sql, 'select * from outbox where message_id in', [
-    ...new Set([...tellable, ...told.all]),
+    ...new Set([...tellable, ...told.all, ...handedOn]),
   ]);
   for (const row of owed) sheet.putOwed(row);
   return sheet;

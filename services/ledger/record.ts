@@ -29,6 +29,8 @@ export type RecorderOptions = {
   onFinal(state: string): void;
   /** A receipt came `ms` after its hand-over. */
   onReceipt(provider: string, ms: number): void;
+  /** A message from a handset is stored. */
+  onIncoming(provider: string): void;
   /** Every report that was on its way at this time, epoch ms, is written. */
   onMark(at: number): void;
 };
@@ -154,12 +156,16 @@ export function openRecorder(options: RecorderOptions): Recorder {
 
   function incoming(sheet: Sheet, report: ReportOf<'incoming'>): Callback[] {
     const { provider, providerId, at, from, to, text, encoding, concat } = report;
-    const parts = concat ? JSON.stringify(concat) : '';
+    // A long message of one part is whole.
+    const { total = 1, reference } = concat ?? {};
+    const key = total > 1 ? seal.hash(JSON.stringify([provider, from, to, reference, total])) : '';
     sheet.insert(
-      'incoming (provider, provider_id, at, sender, number, encoding, concat, sealed)',
+      'incoming (provider, provider_id, at, sender, number, encoding, concat, sealed, open, parts_key, mark)',
       'on conflict (provider, provider_id) do nothing',
-      ...[provider, providerId ?? null, at, from, to, encoding ?? '', parts, seal.close(text, provider)],
+      ...[provider, providerId ?? null, at, from, to, encoding ?? '', concat ? JSON.stringify(concat) : ''],
+      ...[seal.close(text, provider), 1, key, key === '' ? '' : seal.hash(text)],
     );
+    sheet.after.push(() => options.onIncoming(provider));
     return [];
   }
 

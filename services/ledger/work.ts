@@ -8,9 +8,10 @@ import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
 import { type Database, insertRows, type Sql } from './database.ts';
-import { type Judged, judgeDue, tryAgain } from './judge.ts';
+import { type HandedOn, handOn, handOnBroken, partsWaiting } from './hand-on.ts';
+import { GRACE_MS, type Judged, judgeDue, tryAgain } from './judge.ts';
 import type { Late } from './late.ts';
-import { isDue, takeDue, unpublish, waiting } from './outbox.ts';
+import { isDue, type Outbox, takeDue, unpublish, waiting } from './outbox.ts';
 import type { Recorder } from './record.ts';
 import { mayHaveMore, retentionSteps } from './retention.ts';
 import { leftOver, release, released } from './schedule.ts';
@@ -22,6 +23,7 @@ import type { Writer } from './writer.ts';
 const EVERY_MS = {
   due: 1_000,
   release: 200,
+  handOn: 200,
   mark: 5_000,
   judge: 1_000,
   tryAgain: 1_000,
@@ -39,6 +41,7 @@ export type WorkOptions = {
   writer: Writer;
   recorder: Recorder;
   seal: Seal;
+  outbox: Outbox;
   late: Late;
   telling: Telling;
   /** The watermark, epoch ms; 0 until a mark came back. */
@@ -48,6 +51,8 @@ type Afterwards = Pick<Judged, 'callbacks' | 'after'>;
 export type Work = {
   start(paused: () => Promise<string[]>): Promise<void>;
   stop(): void;
+  /** Messages from handsets are stored and wait to be handed on. */
+  arrived(): void;
   /** Tells doors that a suppression list changed. */
   tellSuppressed(): void;
   /** What follows when a transaction that made these is on disk. */
@@ -55,7 +60,7 @@ export type Work = {
 };
 
 export function openWork(options: WorkOptions): Work {
-  const { config, bus, log, db, writer, recorder, seal, late, telling } = options;
+  const { config, bus, log, db, writer, recorder, seal, outbox, late, telling } = options;
   const { receiptsWithin } = config.ledger;
   const asksAlways = (provider: string) => alwaysAsks(config.providers[provider]);
   const judging = { recorder, receiptsWithin, asksAlways };
@@ -84,7 +89,7 @@ export function openWork(options: WorkOptions): Work {
   async function callbacksDue(): Promise<boolean> {
     const now = Date.now();
     if (!(await isDue(db.read, now))) return false;
-    const callbacks = await writer.run((sql) => takeDue(sql, now, DUE_AT_ONCE));
+    const callbacks = await writer.run((sql) => takeDue(sql, seal, now, DUE_AT_ONCE));
     await telling.tell(callbacks);
     return callbacks.length === DUE_AT_ONCE;
   }
@@ -95,6 +100,32 @@ export function openWork(options: WorkOptions): Work {
     const judged = await writer.run((sql) => step(sql, mark));
     afterwards(judged);
     return judged.more;
+  }
+
+  const incoming = { incoming: config.incoming, seal, outbox };
+  async function handingOn(step: (sql: Sql) => Promise<HandedOn>): Promise<boolean> {
+    const handed = await writer.run(step);
+    afterwards(handed);
+    if (handed.suppressed) await announceSuppressed();
+    return handed.more;
+  }
+  let arrived = true;
+  async function freshOnes(): Promise<boolean> {
+    if (!arrived) return false;
+    arrived = false;
+    let more = true;
+    try {
+      more = await handingOn((sql) => handOn(sql, incoming, Date.now()));
+    } finally {
+      if (more) arrived = true;
+    }
+    return more;
+  }
+  /** Parts that were on their way are known when the mark is. */
+  async function broken(): Promise<boolean> {
+    const before = options.mark() - GRACE_MS - config.incoming.partsWithin;
+    if (before <= 0 || (await partsWaiting(db.read)) === 0) return false;
+    return handingOn((sql) => handOnBroken(sql, incoming, before, Date.now()));
   }
 
   async function toRouter(messages: readonly Sms[]): Promise<boolean> {
@@ -125,11 +156,17 @@ export function openWork(options: WorkOptions): Work {
 
   return {
     afterwards,
+    arrived: () => {
+      arrived = true;
+    },
     tellSuppressed: () => void announceSuppressed().catch(failed),
     async start(paused) {
+      arrived = true;
       await begin();
       every(EVERY_MS.due, callbacksDue);
       every(EVERY_MS.release, async () => toRouter(await writer.run((sql) => release(sql, seal, Date.now()))));
+      every(EVERY_MS.handOn, freshOnes);
+      every(EVERY_MS.judge, broken);
       every(EVERY_MS.mark, async () => {
         await bus.publish(toReport('mark'), [{ v: VERSION.report, type: 'report', kind: 'mark', at: Date.now() }]);
         return false;
@@ -139,6 +176,7 @@ export function openWork(options: WorkOptions): Work {
       every(EVERY_MS.forget, forget);
       every(EVERY_MS.count, async () => {
         metrics.callbacksWaiting.set(await waiting(db.read));
+        metrics.incomingWaiting.set(await partsWaiting(db.read));
         return false;
       });
       every(EVERY_MS.news, async () => {

@@ -1,6 +1,7 @@
 // Fills a dlr-url with Kannel's escape codes, as recorded from Kannel 1.4.5 for its delivery reports.
 import { hash } from 'node:crypto';
-import type { Callback } from '#shared/messages/callback.ts';
+import type { Callback, IncomingMessage } from '#shared/messages/callback.ts';
+import { kannelCoding } from './coding.ts';
 
 /** A longer URL, once filled, is not called: codes can repeat a receipt many times over. */
 export const MOST_FILLED = 8_192;
@@ -14,7 +15,8 @@ const CODE = /%(?:#([^#]*)#([^#]*)#|([^#]))/gs;
  * is: there only the colon stays.
  */
 export function fillEscapes(template: string, callback: Callback): string | undefined {
-  const words = new Words(callback.values.text);
+  const { incoming } = callback;
+  const words = incoming ? new Words(incoming.text, encoderFor(incoming)) : new Words(callback.values.text, encode);
   let length = template.length;
   const filled = template.replace(CODE, (whole, group?: string, name?: string, code?: string) => {
     if (length > MOST_FILLED) return '';
@@ -31,24 +33,33 @@ export function encode(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replaceAll('%20', '+');
 }
 
+/** Octets of a binary message travel as they are. */
+const encoderFor = ({ encoding }: IncomingMessage) => (encoding === 'binary' ? encodeOctets : encode);
+
+const encodeOctets = (octets: string) =>
+  octets.replaceAll(
+    /[^A-Za-z0-9_.!~*'()-]/g,
+    (octet) => `%${octet.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
+
 /** Undefined for what is no code: it stays in the URL as it is. */
 function codeValue(code: string, callback: Callback, words: Words): string | undefined {
   const { values, at } = callback;
   switch (code) {
     case 'd':
-      return String(callback.dlrType);
+      return callback.incoming ? '-1' : String(callback.dlrType);
     case 'A':
     case 'b':
-      return encode(values.text);
+      return words.whole();
     case 'a':
       return words.from(0);
     case 'k':
-      return encode(words.at(0));
+      return words.encoded(0);
     case 's':
-      return encode(words.next());
+      return words.next();
     case 'S':
       // Kannel writes an asterisk as a tilde here.
-      return encode(words.next().replaceAll('*', '~')).replaceAll('%3A', ':');
+      return words.next().replaceAll('*', '~').replaceAll('%3A', ':');
     case 'r':
       return words.rest();
     case 'p':
@@ -72,7 +83,9 @@ function codeValue(code: string, callback: Callback, words: Words): string | und
     case 'D':
       return encode(values.meta);
     case 'R':
-      return encode(callback.url);
+      return callback.incoming ? '' : encode(callback.url);
+    case 'c':
+      return callback.incoming ? String(kannelCoding(callback.incoming)) : '-1';
     case 't':
       return new Date(at).toISOString().slice(0, 19).replace('T', '+');
     case 'T':
@@ -87,7 +100,6 @@ const FIXED: Record<string, string> = {
   '%': '%',
   C: 'UTF-8',
   O: '00',
-  c: '-1',
   m: '-1',
   M: '-1',
   // Not carried over into reports: UDH, billing information, the SMSC's number, validity, deferred.
@@ -101,11 +113,17 @@ const FIXED: Record<string, string> = {
 /** The words of the report's text. %s and %S take one after another from the second on, %r what they leave. */
 class Words {
   readonly #text: string;
+  readonly #encode: (text: string) => string;
   #list: string[] | undefined;
   #taken = 1;
 
-  constructor(text: string) {
+  constructor(text: string, encode: (text: string) => string) {
     this.#text = text;
+    this.#encode = encode;
+  }
+
+  whole(): string {
+    return this.#encode(this.#text);
   }
 
   get #words(): string[] {
@@ -113,16 +131,16 @@ class Words {
     return this.#list;
   }
 
-  at(index: number): string {
-    return this.#words[index] ?? '';
+  encoded(index: number): string {
+    return this.#encode(this.#words[index] ?? '');
   }
 
   next(): string {
-    return this.#taken < this.#words.length ? this.at(this.#taken++) : '';
+    return this.#taken < this.#words.length ? this.encoded(this.#taken++) : '';
   }
 
   from(index: number): string {
-    return this.#words.slice(index).map(encode).join('+');
+    return this.#words.slice(index).map(this.#encode).join('+');
   }
 
   rest(): string {

@@ -6,6 +6,7 @@ import type { Callback } from '#shared/messages/callback.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import type { Answer } from './call.ts';
 
+import { incomingMail } from './incoming-mail.ts';
 import { mailboxOf, statusMail } from './status-mail.ts';
 
 export type Mailboxes = {
@@ -49,7 +50,7 @@ export function openMailboxes({ mail, timeout }: Config['callbacks'], dir: strin
         // Without an envelope sender nobody answers it: RFC 3464, 2.
         await transport.sendMail({
           envelope: { from: '', to: mailbox.address },
-          raw: await statusMail(callback, from),
+          raw: await (callback.incoming ? incomingMail : statusMail)(callback, from),
         });
         return { ok: true, reason: '250' };
       } catch (error) {

@@ -1,8 +1,9 @@
-// notifier. Reads the callbacks that are due from the queue `notifier`; makes each call, one try; reports `told` to the
-// ledger, whose outbox keeps the order of one message's callbacks and the ladder of repeats.
+// notifier. Reads from the queue `notifier` the callbacks that are due, and messages from handsets on their way to a client;
+// makes each call, one try; reports `told` to the ledger, whose outbox keeps the order of one message's callbacks and the
+// ladder of repeats. Answers to handsets it writes to the exchange `submit`.
 import { readFileSync } from 'node:fs';
 import type { Follow, Handled } from '#shared/bus/consume.ts';
-import { type Callback, MAIL_SCHEME, SMPP_SCHEME, WEBHOOK_SCHEME } from '#shared/messages/callback.ts';
+import { ANSWER_ONLY, type Callback, MAIL_SCHEME } from '#shared/messages/callback.ts';
 import { type Envelope, VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
@@ -11,14 +12,13 @@ import { metrics } from '#shared/telemetry/metrics.ts';
 import { traceCallback } from '#shared/telemetry/spans.ts';
 import { traceOf } from '#shared/telemetry/trace.ts';
 import { NOTIFIER, toReport } from '#shared/topology.ts';
+import { giveAnswer } from './answers.ts';
 import { type Answer, makeCall } from './call.ts';
 import { openCallers } from './clients.ts';
-import { fillEscapes, MOST_FILLED } from './escapes.ts';
-import { eventOf } from './event.ts';
 import { Lines } from './lines.ts';
 import { Made, tryOf } from './made.ts';
 import { openMailboxes } from './mailbox.ts';
-import { targetOf } from './target.ts';
+import { requestOf } from './request.ts';
 
 /** Callbacks held at once. A receiver that does a quarter of this in a second never has them sent back. */
 const HOLD = 2_048;
@@ -27,7 +27,7 @@ const USER_AGENT = `Hermod/${version}`;
 
 export const notifier: Service = {
   name: 'notifier',
-  async start({ config, dir, bus }: Context) {
+  async start({ config, dir, bus, log }: Context) {
     const { timeout, perHost } = config.callbacks;
     const callers = openCallers(config, dir);
     const mailboxes = openMailboxes(config.callbacks, dir);
@@ -36,9 +36,17 @@ export const notifier: Service = {
     const underWay = new Map<string, Promise<Answer | 'busy'>>();
 
     async function make(callback: Callback, key: string): Promise<Answer | 'busy'> {
-      const answer = callback.url.startsWith(MAIL_SCHEME) ? await byMail(callback) : await byHttp(callback);
-      if (answer !== 'busy') made.add(key, answer, Date.now());
-      return answer;
+      const answer = await call(callback);
+      if (answer === 'busy') return answer;
+      if (callback.incoming?.answer) await giveAnswer(callback, answer, { config, bus, log });
+      const { reply: _given, ...told } = answer;
+      made.add(key, told, Date.now());
+      return told;
+    }
+
+    async function call(callback: Callback): Promise<Answer | 'busy'> {
+      if (callback.url === ANSWER_ONLY) return { ok: true, reason: 'answered' };
+      return callback.url.startsWith(MAIL_SCHEME) ? byMail(callback) : byHttp(callback);
     }
 
     function byMail(callback: Callback): Promise<Answer | 'busy'> {
@@ -47,18 +55,15 @@ export const notifier: Service = {
     }
 
     async function byHttp(callback: Callback): Promise<Answer | 'busy'> {
-      const signed = callback.url.startsWith(WEBHOOK_SCHEME);
-      const secret = config.clients[callback.client]?.callbacks?.secret;
-      if (signed && secret === undefined) return NO_SECRET;
-      const url = signed ? callback.url.slice(WEBHOOK_SCHEME.length) : fillEscapes(callback.url, callback);
-      const target = url === undefined ? undefined : targetOf(url);
-      if (!target) return faultOf(url);
+      const request = requestOf(callback, config.clients[callback.client]?.callbacks?.secret);
+      if ('ok' in request) return request;
+      const { target, post } = request;
       const caller = callers.of(callback.client);
+      const wantsReply = callback.incoming?.answer === 'reply';
       return lines.run(target.origin, () =>
-        timed(callback, target.host, signed ? 'POST' : 'GET', () => {
-          const event = signed ? eventOf(callback, secret!, Date.now()) : undefined;
-          return makeCall(target, caller, USER_AGENT, timeout, event);
-        }),
+        timed(callback, target.host, post ? 'POST' : 'GET', () =>
+          makeCall(target, caller, USER_AGENT, timeout, post?.(), wantsReply),
+        ),
       );
     }
 
@@ -74,7 +79,7 @@ export const notifier: Service = {
       const ms = performance.now() - startedAt;
       span?.end(undefined, answer.ok ? undefined : answer.reason);
       metrics.callbackSeconds.observe(ms / 1_000);
-      log(callback, host, answer, Math.round(ms));
+      logCall(callback, host, answer, Math.round(ms));
       return answer;
     }
 
@@ -107,16 +112,6 @@ export const notifier: Service = {
   },
 };
 
-const NO_SECRET: Answer = { ok: false, permanent: true, reason: 'the client has no callbacks.secret to sign it with' };
-
-function faultOf(url: string | undefined): Answer {
-  const permanent = { ok: false, permanent: true } as const;
-  if (url === undefined) return { ...permanent, reason: `the URL, filled, is longer than ${MOST_FILLED} characters` };
-  // What waited too long in deliver.<client> comes here.
-  if (url.startsWith(SMPP_SCHEME)) return { ...permanent, reason: 'no SMPP session of the client took it in time' };
-  return { ...permanent, reason: 'no http or https URL' };
-}
-
 /** The report to the ledger. */
 function tell({ callback, tries }: Callback, answer: Answer | 'busy'): Follow[] {
   const report: ReportOf<'told'> = {
@@ -137,7 +132,7 @@ const outcomeOf = (answer: Answer | 'busy') => {
 };
 
 /** Only the host is named: the URL holds what is between client and receiver. */
-function log({ id, client, traceparent }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
+function logCall({ id, client, traceparent }: Callback, host: string, { ok, reason }: Answer, ms: number): void {
   logAccess({
     event: 'callback',
     id,

@@ -6,7 +6,7 @@ import { type Callback, MAIL_SCHEME } from '#shared/messages/callback.ts';
 const DELIVERED = 1;
 /** What comes from outside stays one line of a header. */
 const MOST_LINE = 500;
-const lineOf = (text: string) => text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, MOST_LINE);
+export const lineOf = (text: string) => text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, MOST_LINE);
 
 /** The mailbox and the names in a mailto of RFC 6068; undefined when it names none. */
 export function mailboxOf(url: string): { address: string; inReplyTo: string; envid: string } | undefined {

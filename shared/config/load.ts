@@ -5,6 +5,7 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, 
 import type { z } from 'zod';
 import { httpFault } from './bearers/http.ts';
 import { scriptsFault } from './bearers/script.ts';
+import { incomingFault } from './incoming.ts';
 import { mailFault } from './mail.ts';
 import { routesFault } from './routes.ts';
 import { type Config, schema } from './schema.ts';
@@ -156,6 +157,7 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
   const fail = (path: (string | number)[], message: string): never => {
     throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
   };
-  const fault = routesFault(config) ?? mailFault(config) ?? httpFault(config) ?? scriptsFault(config);
+  const fault =
+    routesFault(config) ?? mailFault(config) ?? incomingFault(config) ?? httpFault(config) ?? scriptsFault(config);
   if (fault) fail(fault.path, fault.message);
 }

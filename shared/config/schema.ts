@@ -11,6 +11,7 @@ import { smtpProvider } from './bearers/smtp.ts';
 import { callbacksSection, clientCallbacks } from './callbacks.ts';
 import { consoleListener, consoleSection } from './console.ts';
 import { httpListener, kannelAdminListener } from './http.ts';
+import { incomingSection } from './incoming.ts';
 import { ledgerSection, retentionSection } from './ledger.ts';
 import { mailSection } from './mail.ts';
 import { callerNetwork, name, network, port } from './names.ts';
@@ -100,6 +101,8 @@ export const schema = z.strictObject({
   routes: routesSection(name, network),
   /** Mail in: what becomes of a mail at the SMTP door. */
   mail: mailSection(name, network).prefault({}),
+  /** Messages from handsets: who gets them, and what is answered. */
+  incoming: incomingSection(name).prefault({}),
   limits: z
     .strictObject({
       /** An urgent message that no worker took in this time goes to the next provider. */

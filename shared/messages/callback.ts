@@ -1,5 +1,6 @@
 // One callback that is due, from the ledger's outbox to the notifier: type `callback`, version 1.
 import { z } from 'zod';
+import { ENCODINGS } from './sms.ts';
 
 /**
  * Begins the `url` of a callback that goes to the client's SMPP sessions, as a deliver_sm; behind it stands the id under
@@ -16,6 +17,30 @@ export const WEBHOOK_SCHEME = 'webhook:';
 /** Begins the `url` of a callback that goes to a mailbox, as a mail about the message (RFC 6068). */
 export const MAIL_SCHEME = 'mailto:';
 
+/** Begins the `url` of an incoming message that goes to a URL by POST, as Kannel's post-url. */
+export const POST_SCHEME = 'post:';
+
+/** The `url` of an incoming message that goes nowhere and is only answered. */
+export const ANSWER_ONLY = 'answer:';
+
+/**
+ * A message from a handset on its way to a client. `to` and `given` of the callback's values are the handset, as in a
+ * report, and `from` is the number that it sent to.
+ */
+export const incoming = z.looseObject({
+  text: z.string(),
+  encoding: z.enum(ENCODINGS).optional(),
+  /** Parts of a long message that never came, from 1, and how many it had. */
+  missing: z.array(z.int()).optional(),
+  parts: z.int().optional(),
+  /** What the person gets as answer, and its sender: the URL's reply, or a fixed text. */
+  answer: z.union([z.literal('reply'), z.looseObject({ text: z.string() })]).optional(),
+  sender: z.string().optional(),
+  /** It was a word such as STOP, or START. */
+  stop: z.boolean().optional(),
+});
+export type IncomingMessage = z.infer<typeof incoming>;
+
 export const callback = z.looseObject({
   v: z.int(),
   type: z.literal('callback'),
@@ -28,7 +53,9 @@ export const callback = z.looseObject({
   traceparent: z.string().optional(),
   /** dlr-url as the client gave it, with Kannel's escapes, and the values that fill them. */
   url: z.string(),
+  /** 0 for an incoming message. */
   dlrType: z.int(),
+  incoming: incoming.optional(),
   values: z.looseObject({
     to: z.string(),
     from: z.string(),

@@ -59,6 +59,9 @@ export function parseRecipients(to: string, opts: { defaultCountry?: string } = 
   return { ok: true, numbers };
 }
 
+/** Whether a sender is a handset that can be answered: an international number, with a plus or without. */
+export const isHandset = (from: string): boolean => INTERNATIONAL.test(from.replace(/^\+/, ''));
+
 /** A number as logs show it: `4477..01`, and of fewer than ten digits only the last two. ASCII, as every log line is. */
 export function maskNumber(digits: string): string {
   if (digits.length >= 10) return `${digits.slice(0, 4)}..${digits.slice(-2)}`;

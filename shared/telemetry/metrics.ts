@@ -99,6 +99,23 @@ export const metrics = {
   ]),
   callbacks: counter('hermod_callbacks_total', 'Callbacks made to clients.', ['outcome']),
   callbackSeconds: histogram('hermod_callback_seconds', 'Duration of a callback.', [], SECONDS),
+  incomingParts: counter(
+    'hermod_incoming_parts_total',
+    'Messages from handsets as providers handed them over: a long one in its parts.',
+    ['provider'],
+  ),
+  incoming: counter(
+    'hermod_incoming_messages_total',
+    'Whole messages from handsets, by where they go: get, post, webhook, mailbox, smpp, answer, or only kept; and repeated parts.',
+    ['outcome'],
+  ),
+  incomingBroken: counter(
+    'hermod_incoming_broken_total',
+    'Long messages from handsets that were handed on without some of their parts.',
+    [],
+  ),
+  incomingWaiting: gauge('hermod_incoming_parts_waiting', 'Parts of long messages that wait for the others.', []),
+  answers: counter('hermod_answers_total', 'Answers to messages from handsets.', ['outcome']),
   callbacksWaiting: gauge('hermod_callbacks_waiting', 'Callbacks that the ledger still has to see told.', []),
   suppressed: gauge(
     'hermod_suppressed_numbers',

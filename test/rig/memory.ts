@@ -73,6 +73,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
   const openIt = async () => {
     const db = await openDatabase(join(dir, 'ledger.sqlite'), url, pino({ level: 'silent' }));
     const outbox = openOutbox({
+      seal,
       accountOf: (provider) => `${provider}-user`,
       retries: RETRIES,
       giveUpAfter: 24 * HOUR,
@@ -87,6 +88,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
       formOf: (provider) => forms[provider],
       onFinal: (state) => finals.push(state),
       onReceipt: () => {},
+      onIncoming: () => {},
       onMark: () => {},
     });
     await db.transaction(unpublish);
@@ -117,7 +119,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
         }),
       );
     },
-    due: (now) => memory.db.transaction((sql) => takeDue(sql, now, 10)),
+    due: (now) => memory.db.transaction((sql) => takeDue(sql, seal, now, 10)),
     dropped: (callback, now) =>
       memory.db.transaction(async (sql) => {
         const sheet = await readSheet(sql, [], { ids: [callback.id] });
