@@ -62,7 +62,7 @@ type Needs = Pick<Config, 'providers' | 'clients' | 'listen'>;
 const SERVICES: Record<string, (config: Needs) => Names[]> = {
   router: () => [HEARS, ASKS, reads(LANES.map(routerQueue)), writes(REPORT)],
   ledger: () => [reads([LEDGER, LEDGER_RPC]), claims([LEDGER_TURN]), writes(REPORT, HEALTH)],
-  notifier: () => [reads([NOTIFIER]), writes(REPORT)],
+  notifier: () => [reads([NOTIFIER]), writes(SUBMIT, REPORT)],
   console: () => [HEARS, ASKS, reads(DEAD_KINDS.map(deadQueue)), claims([DEAD_READER]), writes(REPORT, HEALTH)],
   'ingress-http': () => [HEARS, ASKS, writes(SUBMIT, HEALTH)],
   'ingress-smtp': () => [HEARS, ASKS, writes(SUBMIT)],

@@ -1,4 +1,4 @@
-// Receipts of one client: read from its queue while a session of its can take them, sent as deliver_sm on whichever has
+// Receipts and incoming messages of one client: read from its queue while a session of its can take them, sent as deliver_sm on whichever has
 // room, and reported `told` to the ledger, whose outbox repeats what was not taken.
 import type { PduFields } from 'smpp';
 import type { Bus } from '#shared/bus/bus.ts';
@@ -11,6 +11,7 @@ import { logAccess } from '#shared/telemetry/access.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { deliverQueue, toQueue, toReport } from '#shared/topology.ts';
 import type { IdForm } from './ids.ts';
+import { incomingFields } from './incoming.ts';
 import { receiptFields } from './receipts.ts';
 import type { Delivered } from './session.ts';
 
@@ -120,7 +121,8 @@ export class Deliveries {
       const { callback, settle } = this.#waiting.shift()!;
       let fields: PduFields;
       try {
-        fields = receiptFields(callback, this.#options.messageIds);
+        const { incoming } = callback;
+        fields = incoming ? incomingFields(callback, incoming) : receiptFields(callback, this.#options.messageIds);
       } catch (error) {
         settle({ ok: false, permanent: true, reason: (error as Error).message });
         continue;
