@@ -118,7 +118,6 @@ onBoth((open) => {
     expect(callback!.incoming!.text).toBe('my secret is 4711');
     const [row] = await memory.rows('select body from outbox');
     expect(row!.body).not.toContain('4711');
-    await memory.published([callback!]);
     await memory.reopen();
     expect(await memory.due(T0)).toEqual([callback]);
     const told = { v: 1, type: 'report', kind: 'told', at: T0, callback: callback!.callback, tries: 0 } as const;
