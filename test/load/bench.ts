@@ -9,6 +9,7 @@ import type { SinkApi } from './sink.ts';
 import type { SmscApi } from './smsc.ts';
 import { hermod, parseProcesses, type System } from './system.ts';
 import { capacityTable, machineLine, resultTable } from './table.ts';
+import { whereTable } from './where.ts';
 
 const running: { rigs?: Rigs; system?: System } = {};
 
@@ -56,6 +57,8 @@ async function bench(options: Options): Promise<void> {
       results.push(result);
       say(resultTable(result));
     }
+    await system.stop();
+    if (options.profile) say(whereTable(options.profile, results.at(-1)!.processes));
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ machine, capacity, results }, null, 2)}\n`);
   if (results.some(({ lost, duplicated }) => lost + duplicated > 0)) process.exitCode = 1;
