@@ -6,6 +6,7 @@ import { ConfigError } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit.ts';
+import { addBackup } from './backup.ts';
 import { addBrokerUsers } from './broker-users.ts';
 import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
@@ -18,6 +19,7 @@ import { warn } from './output.ts';
 import { addProviders } from './providers.ts';
 import { addQueues } from './queues.ts';
 import { addRefusals } from './refusals.ts';
+import { addRestore } from './restore.ts';
 import { addRoute } from './route.ts';
 import { addRule } from './rule.ts';
 import { addSend } from './send.ts';
@@ -62,6 +64,8 @@ Example:
     addSuppressed,
     addTotpReset,
     addModem,
+    addBackup,
+    addRestore,
   ])
     add(program);
   return program;

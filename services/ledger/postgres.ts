@@ -31,7 +31,7 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     connectionTimeoutMillis: CONNECT_WITHIN_MS,
     query_timeout: ANSWER_WITHIN_MS,
     keepAlive: true,
-    types: { getTypeParser: (type, format) => parserOf(type, format) },
+    types: postgresTypes,
   });
   pool.on('error', (error) => log.warn({ reason: reasonOf(error) }, 'connection to the database lost'));
   pool.on('connect', (client) => void client.query(PLANS).catch(() => {}));
@@ -78,8 +78,9 @@ function isTrouble(error: unknown): boolean {
 
 /** Integers of 64 bits as numbers: times and counts stay far below 2^53. */
 const INT8 = 20;
-const parserOf = (type: number, format: unknown) =>
-  type === INT8 ? Number : pg.types.getTypeParser(type as never, format as never);
+export const postgresTypes: pg.CustomTypesConfig = {
+  getTypeParser: (type, format) => (type === INT8 ? Number : pg.types.getTypeParser(type as never, format as never)),
+};
 
 const names = new Map<string, string>();
 /** Prepared statements have names of at most 63 octets. */
