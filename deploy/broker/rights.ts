@@ -53,7 +53,8 @@ function worker(bearer: string, { providers }: Pick<Config, 'providers'>): Names
   const mine = Object.entries(providers).filter(([, row]) => row.bearer === bearer);
   const queues = mine.flatMap(([name]) => LANES.map((lane) => egressQueue(name, lane)));
   const slots = mine.flatMap(([name, { binds }]) => Array.from({ length: binds }, (_, i) => bindSlot(name, i + 1)));
-  return [HEARS, reads(queues), claims(slots), writes(REPORT, HEALTH)];
+  // On a slot that it holds it is asked to try the provider.
+  return [HEARS, reads(queues), claims(slots), { read: slots.map(exact) }, writes(REPORT, HEALTH)];
 }
 
 type Needs = Pick<Config, 'providers' | 'clients' | 'listen'>;

@@ -31,17 +31,20 @@ export async function openClaims(line: Line): Promise<TryClaim> {
     try {
       channel?.on('error', () => {}); // 405 RESOURCE_LOCKED closes the channel: another connection holds the slot.
       await channel!.assertQueue(slot, { exclusive: true, durable: false, autoDelete: false });
-      if (answer) await answerOn(channel!, slot, answer);
     } catch {
       held.delete(slot);
       return undefined;
     }
+    // On a channel of its own: where it may not read the slot (an older set of rights), the slot is held all the same.
+    const asked = answer && (await mine.createChannel().catch(() => undefined));
+    asked?.on('error', () => {});
+    if (asked) await answerOn(asked, slot, answer).catch(() => {});
     return {
       async release() {
         if (held.get(slot) !== onLost) return;
         held.delete(slot);
         await channel!.deleteQueue(slot).catch(() => {});
-        await channel!.close().catch(() => {});
+        await Promise.all([channel!.close().catch(() => {}), asked?.close().catch(() => {})]);
       },
     };
   };

@@ -50,6 +50,7 @@ test('every queue is read by one service, those of the retry steps by none; nobo
 
 test('a bind slot is claimed by the workers of its bearer, as many as there are', () => {
   expect(may('configure', bindSlot('a', 2))).toEqual(['egress-smpp']);
+  expect(may('read', bindSlot('a', 2))).toEqual(['egress-smpp']);
   expect(may('configure', bindSlot('a', 3))).toEqual([]);
   expect(may('configure', bindSlot('m', 1))).toEqual(['egress-smtp']);
   for (const { configure, write, read } of rights.values())

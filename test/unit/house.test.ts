@@ -43,6 +43,7 @@ describe('imports', () => {
 test('only the ledger touches the database, and only topology.ts spells the names of work queues', () => {
   const databases = files.filter((file) => /from '(node:sqlite|pg)'/.test(readFileSync(join(ROOT, file), 'utf8')));
   expect(databases.filter((file) => !file.startsWith('test/')).sort()).toEqual([
+    'services/ledger/dump.ts',
     'services/ledger/postgres.ts',
     'services/ledger/sqlite.ts',
   ]);
