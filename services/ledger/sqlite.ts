@@ -10,7 +10,7 @@ import { migrations, sayIfNewer } from './migrate.ts';
 const TROUBLE = new Set([5, 6, 10, 13, 14]);
 /** What is deleted is overwritten, not only forgotten. */
 const PRAGMAS =
-  'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 4000; pragma secure_delete = on; pragma cache_size = -32000';
+  'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 16000; pragma secure_delete = on; pragma cache_size = -32000';
 
 /** Throws one line when the file cannot be used. */
 export async function openSqlite(file: string, log: Log): Promise<Database> {
