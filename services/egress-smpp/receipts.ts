@@ -43,6 +43,10 @@ function textOf(pdu: PDU): string {
   const short = pdu.short_message as Buffer | undefined;
   const octets = short && short.length > 0 ? short : (pdu.message_payload as Buffer | undefined);
   if (!Buffer.isBuffer(octets)) return '';
-  if (pdu.data_coding === 8) return Buffer.from(octets).swap16().toString('utf16le');
+  // Half a character at the end is left out: of an odd number of octets none could be swapped.
+  if (pdu.data_coding === 8)
+    return Buffer.from(octets.subarray(0, octets.length & ~1))
+      .swap16()
+      .toString('utf16le');
   return pdu.data_coding === 0 ? decodeGsm7(octets) : octets.toString('latin1');
 }

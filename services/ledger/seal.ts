@@ -1,6 +1,6 @@
 // Texts and numbers at rest: AES-256-GCM and a keyed hash, with keys derived from a secret that is not in the database.
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 export type Seal = {
@@ -17,6 +17,7 @@ export type Seal = {
 const IV_OCTETS = 12;
 const TAG_OCTETS = 16;
 const HASH_OCTETS = 16;
+const WRITABLE_BY_OTHERS = 0o022;
 
 export function openSeal(secret: string): Seal {
   const derive = (purpose: string) => Buffer.from(hkdfSync('sha256', secret, 'hermod ledger', purpose, 32));
@@ -51,6 +52,8 @@ export function secretIn(file: string): string {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
       throw new Error(`the ledger's key ${file} cannot be written: ${(error as Error).message}`);
   }
+  if (statSync(file).mode & WRITABLE_BY_OTHERS)
+    throw new Error(`the ledger's key ${file} can be written by others, who may know it: chmod go-w ${file}`);
   const secret = readFileSync(file, 'utf8').trim();
   if (secret.length < 32) throw new Error(`the ledger's key ${file} is shorter than 32 characters: is it cut off?`);
   return secret;

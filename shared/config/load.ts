@@ -32,14 +32,23 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
 
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv): Config {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, logLevel: 'error' });
   const fault = document.errors[0];
   if (fault) throw new ConfigError(`${file}:${fault.linePos?.[0].line ?? 1}: ${fault.message.split('\n')[0]}`);
   fillSecrets(document, file, lines, env);
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(contentOf(document, file));
   if (!parsed.success) throw new ConfigError(describe(parsed.error.issues, document, file, lines));
   checkNames(parsed.data, document, file, lines);
   return parsed.data;
+}
+
+/** Aliases may name nothing, or multiply without end: YAML's reader refuses both, and does not say where. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    throw new ConfigError(`${file}:1: an alias (*name) cannot be used: ${(error as Error).message}`);
+  }
 }
 
 const lineOf = (node: unknown, lines: LineCounter) => {
@@ -49,6 +58,11 @@ const lineOf = (node: unknown, lines: LineCounter) => {
 
 function fillSecrets(document: Document, file: string, lines: LineCounter, env: NodeJS.ProcessEnv): void {
   visit(document, {
+    Pair(_key, { key }) {
+      // No object can have this key as its own, so no check behind this one would see it.
+      if (isScalar(key) && key.value === '__proto__')
+        throw new ConfigError(`${file}:${lineOf(key, lines)}: __proto__: no such setting`);
+    },
     Scalar(_key, node) {
       if (typeof node.value !== 'string' || !node.value.includes('${')) return;
       node.value = node.value.replaceAll(/\$\{([^}]*)\}/g, (_all, what: string) => {

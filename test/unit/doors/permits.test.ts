@@ -37,6 +37,11 @@ describe('senders', () => {
     ['too long, and refused', { longSender: 'refuse' }, 'ACME Incorporated'],
     ['not one of those that are allowed', { senders: ['Acme'] }, 'Other'],
     ['nothing but blanks', {}, '            x'],
+    ['a Cyrillic letter that looks the same', { senders: ['Acme'] }, '\u0410cme'],
+    ['a letter of full width', { senders: ['Acme'] }, '\uff21cme'],
+    ['one that reads the same from right to left', { senders: ['Acme'] }, '\u202eemcA'],
+    ['one with a letter that nobody sees', { senders: ['Acme'] }, 'Ac\u200bme'],
+    ['one in small letters', { senders: ['Acme'] }, 'acme'],
   ])('%s', (_case, settings, asked) => {
     expect(permittedSender(asked, client(settings))).toMatchObject({ reason: 'sender' });
   });

@@ -128,6 +128,27 @@ test('whatever stands in the file, the answer is a configuration or a line with 
   );
 });
 
+test.each([
+  [
+    'aliases that multiply',
+    `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdef'.replaceAll(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(9)}]\n`)}clients: *f\n`,
+  ],
+  ['an alias of nothing', 'clients: *none\n'],
+  ['an alias of itself', 'clients: &a\n  x: *a\n'],
+  ['a name of JavaScript as a client', 'clients: { __proto__: { password: x } }\n'],
+  ['a name of JavaScript as a setting', 'clients: { x: { password: y, __proto__: { polluted: true } } }\n'],
+  ['a constructor', 'clients: { x: { password: y, constructor: { prototype: { polluted: true } } } }\n'],
+  ['a tag of another language', 'clients: !!python/object/apply:os.system [id]\n'],
+  ['brackets without end', `clients: ${'['.repeat(20_000)}${']'.repeat(20_000)}\n`],
+  ['a key that is a mapping', '? { password: s3cret }\n: x\n'],
+])('%s in the file: a line with its place, at once, and no object has more than before', (_what, text) => {
+  const began = performance.now();
+  const message = fault(text);
+  expect(message).toMatch(/^gateway\.yaml:\d+: /);
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+});
+
 test('the JSON Schema for editors in deploy/config is what `hermod check --schema` prints', () => {
   const stored = readFileSync(join(import.meta.dirname, '../../../deploy/config/gateway.schema.json'), 'utf8');
   expect(

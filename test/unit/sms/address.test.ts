@@ -38,6 +38,9 @@ describe('refuses', () => {
     ['destination', '1'.repeat(21), /21 characters/],
     ['source', 'Acme\0x', /printable ASCII/],
     ['source', 'Müller', /printable ASCII/],
+    ['source', '\u0410cme', /printable ASCII/],
+    ['source', '\u202eemcA', /printable ASCII/],
+    ['source', 'Ac\u200bme', /printable ASCII/],
     ['destination', '+', /empty/],
     ['destination', '', /empty/],
   ] as const)('%s %j', (role, value, reason) => {
