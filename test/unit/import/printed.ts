@@ -15,6 +15,11 @@ export type Printed = {
   fault?: RegExp;
   /** Where the same is done in another way: a page, and what it has of the example. */
   page?: [file: string, has: string];
+  /** Why there is nothing to import. */
+  nothing?: string;
+  /** Printed whole: it sends as it is, see test/flows/printed.test.ts. `arrives` is what its stand-in then has. */
+  complete?: true;
+  arrives?: (number: string, text: string) => RegExp;
 };
 
 const SMSGATEWAY = `{"URL":"http://smsgateway.com/sms_send_api.cgi",
@@ -200,6 +205,11 @@ export const PRINTED: Printed[] = [
       },
     },
     secrets: ['yoursecret', 'http://username:password@your-proxy:8080'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `GET /sms_send_api.cgi\\?destination=%2B${number}&text=${text}&from=0170111111&password=yoursecret&sender=name&account=company_ltd`,
+      ),
   },
   {
     name: 'LinOTP: Clickatell',
@@ -214,6 +224,9 @@ export const PRINTED: Printed[] = [
       },
     },
     secrets: ['askme', 'http://user:pass@192.168.100.250:8080'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(`GET /http/sendmsg\\?to=%2B${number}&text=${text}&user=username&password=askme&api_id=12980436`),
   },
   {
     name: 'LinOTP: MSISDN',
@@ -270,6 +283,11 @@ export const PRINTED: Printed[] = [
     },
     secrets: ['somesecret'],
     says: [/:1: changed: mailserver: .*clear text/],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `MAIL account-to-login-to-smtp-server linotp@yourdomain.com mailadress@smstp-gateway [\\s\\S]*Subject: \\+${number}\\r\\n[\\s\\S]*This is your OTP-value: ${text}`,
+      ),
   },
   {
     name: 'LinOTP: start_tls',
@@ -431,6 +449,11 @@ export const PRINTED: Printed[] = [
     },
     secrets: ['SECRET'],
     says: [/changed: SERVER_CERTIFICATE: missing: the certificate is checked/],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `POST /rest/1.0.0/submit_sm/123456 Basic MTIzNDU2OlNFQ1JFVA== .*"destination_addr":"\\+?${number}".*"short_message":"Your OTP is: ${text}"`,
+      ),
   },
   {
     name: 'LinOTP: CLX',
@@ -444,18 +467,26 @@ export const PRINTED: Printed[] = [
       },
     },
     secrets: ['Bearer e215354ab28041daa3cbf2f11cbd1257'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `POST /xms/v1/customer27421/batches Bearer e215354ab28041daa3cbf2f11cbd1257 .*"to":\\["\\+?${number}"\\].*"Your OTP is: ${text}"`,
+      ),
   },
   {
     name: 'LinOTP: DeviceSMSProvider',
     program: 'linotp',
     text: '{"CONFIGFILE":"/etc/linotp2/gnokiirc"}',
     providers: { sms: { bearer: 'modem', gnokii: { config: '/etc/linotp2/gnokiirc' } } },
+    complete: true,
   },
   {
     name: "LinOTP: gnokii's gnokiirc",
     program: 'linotp',
     text: '[global]\nmodel = AT\nport = /dev/ttyACM1\nconnection = serial\n',
     providers: { sms: { bearer: 'modem', device: '/dev/ttyACM1' } },
+    complete: true,
+    arrives: (number, text) => new RegExp(`MODEM \\+?${number} ${text}`),
   },
   {
     name: 'privacyIDEA: Clickatell',
@@ -486,6 +517,11 @@ export const PRINTED: Printed[] = [
       },
     },
     secrets: ['your password'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `GET /http/sendmsg\\?user=YOU&password=your\\+password&api_id=you\\+API\\+ID&text=Your\\+OTP\\+value\\+is\\+${text}&to=%2B${number}`,
+      ),
   },
   {
     name: 'privacyIDEA: GTX-Messaging',
@@ -502,6 +538,9 @@ export const PRINTED: Printed[] = [
       gw: { query: { user: '<your account>', pass: ref('GW_PASS'), to: '{phone}', text: 'Your OTP value is {otp}.' } },
     },
     secrets: ['<the account password>'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(`/smsc.php\\?user=%3Cyour\\+account%3E&.*to=%2B${number}&text=Your\\+OTP\\+value\\+is\\+${text}\\.`),
   },
   {
     name: 'privacyIDEA: Twilio',
@@ -523,6 +562,11 @@ export const PRINTED: Printed[] = [
       },
     },
     secrets: ['your password'],
+    complete: true,
+    arrives: (number, text) =>
+      new RegExp(
+        `POST /2010-04-01/Accounts/AC1/Messages Basic \\S+ From=your\\+Twilio\\+phone\\+number&Body=${text}&To=%2B${number}`,
+      ),
   },
   {
     name: 'privacyIDEA: Sipgate',
@@ -530,6 +574,8 @@ export const PRINTED: Printed[] = [
     text: gateway('SipgateSMS', { USERNAME: 'me', PASSWORD: 'your password' }),
     providers: { gw: { bearer: 'http', preset: 'sipgate', account: { username: 'me', password: ref('GW_PASSWORD') } } },
     secrets: ['your password'],
+    complete: true,
+    arrives: (number, text) => new RegExp(`POST /RPC2 Basic \\S+ [\\s\\S]*sip:${number}@sipgate.de[\\s\\S]*${text}`),
   },
   {
     name: 'privacyIDEA: Firebase, with the options of older versions',
@@ -568,6 +614,7 @@ export const PRINTED: Printed[] = [
       'registration URL',
       'time to live',
     ].map((key) => new RegExp(`left out: ${key}: for the registration`)),
+    complete: true,
   },
   {
     name: 'privacyIDEA: SMPP',
@@ -628,6 +675,7 @@ export const PRINTED: Printed[] = [
     text: gateway('ScriptSMS', { SCRIPT: 'send.sh', BACKGROUND: 'wait' }),
     providers: { gw: { bearer: 'script', script: 'send.sh' } },
     says: [/changed: scripts are run from \/etc\/privacyidea\/scripts/],
+    complete: true,
   },
   {
     name: 'Cisco: kannel.conf',
@@ -667,6 +715,14 @@ export const PRINTED: Printed[] = [
     text: MODEM,
     providers: { 'usb0-modem': { bearer: 'modem', device: '/dev/ttyUSB0', modemType: 'auto', myNumber: '1234' } },
     says: [/:6: warning: no setting: taken for the rest of the comment above/, /:4: taken: my-number/],
+    complete: true,
+    arrives: (number, text) => new RegExp(`MODEM \\+?${number} ${text}`),
+  },
+  {
+    name: 'LinOTP: the policy that chooses a provider, without one',
+    program: 'linotp',
+    text: '[sms]\nscope = authentication\naction = sms_provider=<NAME_OF_ONE_OF_THE_CONFIGURED_PROVIDERS>\nuser = *\nrealm = *\n',
+    fault: /^file1:1: there is no SMS provider in it: /,
   },
   { name: "Cisco: Postfix's main.cf and master.cf", page: ['deploy/docs/ise-by-mail.md', 'Postfix'] },
   { name: 'Cisco: .mailfilter', page: ['deploy/docs/ise-by-mail.md', 'mailfilter'] },
@@ -676,4 +732,31 @@ export const PRINTED: Printed[] = [
   { name: 'VISULOX: service.conf', page: ['deploy/docs/visulox.md', 'args {-interface ""}'] },
   { name: 'VISULOX: Apache in front', page: ['deploy/docs/visulox.md', '<Location /smsKannelfeedback>'] },
   { name: 'VISULOX: the text of the message', page: ['deploy/docs/visulox.md', 'VLXPIN_TEXT'] },
+  { name: 'Cisco: ISE with Clickatell, its headers', page: ['deploy/docs/rest.md', 'Authorization'] },
+  { name: "Cisco: the wget line of the log, and the PDU's dump", page: ['deploy/docs/scripts.md', 'sendsms'] },
+  {
+    name: 'Cisco: useradd, passwd, chown, touch and chmod for the mailbox of Maildrop',
+    nothing: 'commands for a user and a file that are not needed: mails are read by rules of the gateway',
+  },
+  { name: "Cisco: Kannel's start scripts, and netstat", nothing: 'commands, and what they print' },
+  { name: "Cisco: the logs of Postfix, Maildrop and Kannel's boxes", nothing: 'logs of what was sent' },
+  {
+    name: 'LinOTP: the class names, and Timeout of a definition (in seconds, 120 unless set)',
+    program: 'linotp',
+    text: `{"name":"one","providerClass":"smsprovider.HttpSMSProvider.HttpSMSProvider","timeout":"120","config":${SMSGATEWAY}}`,
+    providers: { one: { bearer: 'http', timeout: '120s' } },
+  },
+  {
+    name: 'LinOTP: the addresses that SMS_TEXT_KEY and SMS_PHONENUMBER_KEY lead to',
+    nothing: 'requests that a configuration makes; test/providers/printed.test.ts compares them',
+  },
+  {
+    name: 'LinOTP: PREFERRED_HTTPLIB, RETURN_FAIL and RETURN_FAIL_REGEX',
+    nothing: 'described, and no value is printed; linotp.test.ts imports them',
+  },
+  {
+    name: 'privacyIDEA: the address that the Clickatell gateway calls',
+    nothing: 'the request that a configuration makes; test/providers/printed.test.ts compares it',
+  },
+  { name: 'VISULOX: SMSviaKannel.tcl', page: ['deploy/docs/visulox.md', 'visulox-sms'] },
 ];
