@@ -32,9 +32,9 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     query_timeout: ANSWER_WITHIN_MS,
     keepAlive: true,
     types: postgresTypes,
+    onConnect: async (client) => void (await client.query(PLANS)),
   });
   pool.on('error', (error) => log.warn({ reason: reasonOf(error) }, 'connection to the database lost'));
-  pool.on('connect', (client) => void client.query(PLANS).catch(() => {}));
   await migrate(pool, log);
   return {
     kind: 'postgres',
