@@ -1,8 +1,13 @@
 // `npm run bench`: a door → SMPP through the whole gateway, measured from outside. It ends by itself.
 import { type Capacity, capacityOf } from './capacity.ts';
 import type { Rigs } from './case.ts';
+import { compare } from './comparison.ts';
+import { comparisonMarkdown, comparisonText, progressLine } from './comparison-table.ts';
 import type { GeneratorApi } from './generator.ts';
+import { idleOneBoxMb } from './idle.ts';
+import { kannel } from './kannel.ts';
 import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, smppWindowOf, warmUps } from './options.ts';
+import { writePage } from './page.ts';
 import { startRig } from './rig.ts';
 import { type Result, run } from './run.ts';
 import type { SinkApi } from './sink.ts';
@@ -38,6 +43,7 @@ function systemFor(options: Options, { smscPort }: Rigs): System {
 }
 
 async function bench(options: Options): Promise<void> {
+  if (options.against) return againstKannel(options);
   const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
   const machine = machineLine();
   say(`${machine}\n`);
@@ -62,6 +68,39 @@ async function bench(options: Options): Promise<void> {
   }
   if (options.json) process.stdout.write(`${JSON.stringify({ machine, capacity, results }, null, 2)}\n`);
   if (results.some(({ lost, duplicated }) => lost + duplicated > 0)) process.exitCode = 1;
+}
+
+async function againstKannel(options: Options): Promise<void> {
+  const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
+  const machine = machineLine();
+  say(`${machine}\n`);
+  const rigs = await startRigs();
+  running.rigs = rigs;
+  const capacity = await capacityOf(rigs, 50);
+  const { lengths, only: cases, rounds } = options;
+  const { smscPort } = rigs;
+  const { window } = options;
+  const accessLog = options['access-log'] === 'on';
+  const rows = await compare({
+    contenders: [
+      { name: 'hermod', open: () => systemFor({ ...options, callbacks: true }, rigs), idleMb: idleOneBoxMb },
+      ...options.stores.map((store) => ({ name: store, open: () => kannel(store, { smscPort, window, accessLog }) })),
+    ],
+    cases,
+    rounds,
+    lengths,
+    rigs,
+    hold(system) {
+      running.system = system;
+    },
+    say: (row) => process.stderr.write(`${progressLine(row)}\n`),
+  });
+  const told = { machine, capacity, lengths, rows };
+  say(comparisonText(told));
+  if (options.json) process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
+  if (options.write) writePage(options.write, comparisonMarkdown(told));
+  const own = rows.filter(({ system }) => system === 'hermod');
+  if (own.some(({ unfinished }) => unfinished > 0)) process.exitCode = 1;
 }
 
 async function stop(): Promise<void> {

@@ -1,7 +1,7 @@
 // Kannel 1.4.5 as the system under test, as an installation has it: an access log for each message, everything but debug
 // lines in its own log, one SMPP transceiver without a limit of throughput, and all that is not named as by default.
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type Kannel, startKannel } from '../peers/kannel.ts';
 import { ACCOUNT } from './smsc.ts';
 import type { System } from './system.ts';
@@ -11,14 +11,13 @@ export const STORES = ['none', 'file', 'spool'] as const;
 export type Store = (typeof STORES)[number];
 
 /** In the project, so that its store is on the disk that an installation would use: /tmp may be memory. */
-const PARENT = resolve(import.meta.dirname, '../../var');
+const VAR = resolve(import.meta.dirname, '../../var');
 
 export function kannel(store: Store, options: { smscPort: number; window: number; accessLog: boolean }): System {
   const { smscPort, window, accessLog } = options;
-  const log = ['log-level = 1', ...(accessLog ? ['access-log = access.log'] : [])];
-  const core = [...log, ...(store === 'none' ? [] : [`store-type = ${store}`, 'store-location = store'])];
   let running: Kannel | undefined;
   let starting: Promise<Kannel> | undefined;
+  let dir = '';
   return {
     get url() {
       return `${running!.url}/cgi-bin/sendsms?username=test&password=test`;
@@ -28,15 +27,24 @@ export function kannel(store: Store, options: { smscPort: number; window: number
       return new Map(Object.entries(running?.pids ?? {}));
     },
     async start() {
-      mkdirSync(PARENT, { recursive: true });
+      mkdirSync(VAR, { recursive: true });
+      dir = mkdtempSync(join(VAR, 'bench-'));
+      const logs = (name: string) => ['log-level = 1', ...(accessLog ? [`access-log = ${dir}/${name}.access`] : [])];
+      mkdirSync(join(dir, 'store'));
+      const place = {
+        none: [],
+        file: [`store-location = ${dir}/store/file`],
+        spool: [`store-location = ${dir}/store`],
+      };
+      const kept = store === 'none' ? [] : [`store-type = ${store}`, ...place[store]];
       starting = startKannel(
         smscPort,
         { name: ACCOUNT.systemId, password: ACCOUNT.password },
         {
-          parent: PARENT,
-          core: core.join('\n'),
+          parent: dir,
+          core: [...logs('bearerbox'), ...kept].join('\n'),
           smpp: `transceiver-mode = true\nmax-pending-submits = ${window}`,
-          smsbox: `${log.join('\n').replace('access.log', 'smsbox-access.log')}`,
+          smsbox: logs('smsbox').join('\n'),
         },
       );
       running = await starting;
@@ -45,6 +53,7 @@ export function kannel(store: Store, options: { smscPort: number; window: number
       await starting?.catch(() => {});
       await running?.stop();
       running = undefined;
+      if (dir) rmSync(dir, { recursive: true, force: true });
     },
   };
 }

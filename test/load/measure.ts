@@ -49,6 +49,18 @@ export function listenerOf(port: number): number | undefined {
     .find((pid) => list(`/proc/${pid}/fd`).some((fd) => inodes.includes(link(`/proc/${pid}/fd/${fd}`))));
 }
 
+/** A process and all that descend from it. */
+export function familyOf(pid: number): number[] {
+  const parents = new Map(
+    list('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map((name) => [Number(name), Number(/^PPid:\t(\d+)/m.exec(read(`/proc/${name}/status`))?.[1] ?? 0)]),
+  );
+  const family = [pid];
+  for (const member of family) for (const [child, parent] of parents) if (parent === member) family.push(child);
+  return family;
+}
+
 /** Median ms of a written and synced page in `folder`: what each commit of broker and ledger waits for at least. */
 export function syncMs(folder: string): number {
   const file = join(folder, `.sync-${process.pid}`);

@@ -1,6 +1,9 @@
 // The bench's command line: what it can be asked, and the runs that follow from it.
 import { parseArgs } from 'node:util';
 import type { Case } from './case.ts';
+import { CASES, type Lengths } from './compared.ts';
+import { STORES } from './kannel.ts';
+import { MARKS, pageFault } from './page.ts';
 
 export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP door, an SMSC at its SMPP end, each a process of its own.
 
@@ -8,6 +11,7 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   npm run bench -- --rate 1000       one run at a fixed rate, latency counted from when a message was due
   npm run bench -- --full            one run at full speed
   npm run bench -- --door both       full speed at the HTTP and at the SMPP door, in turn
+  npm run bench -- --against kannel  Hermod beside Debian's Kannel, in turn: one table with ratios, some minutes
 
   --door NAME         http, smpp (one session) or both (http)
   --connections N     keep-alive connections, a request at a time on each (50); at the SMPP door its window (100)
@@ -24,6 +28,15 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   --rig               measures the rig's own capacity only
   --json              results as JSON
 
+Against Kannel, --seconds (2) is the length of the runs at full speed, and:
+  --fixed-seconds S   length of the runs at a fixed rate (3)
+  --backlog N         messages that wait while the SMSC refuses binds (50000)
+  --wait S            how long after a load what is missing is waited for (4)
+  --rounds N          how often each case is measured, in turn (2)
+  --stores LIST       Kannels by their store (none,file,spool)
+  --only LIST         some of the cases: ${CASES.join(', ')}
+  --write FILE        puts the table between the lines ${MARKS.join(' and ')} of a page
+
 The broker is the one in AMQP_URL, which no other gateway may use, or a private node.
 It exits with 1 when a message was lost or came twice.
 `;
@@ -35,10 +48,15 @@ const LIMITS = {
   messages: 5_000_000,
   window: 5_000,
   'broker-pid': 2 ** 22,
+  'fixed-seconds': 600,
+  backlog: 1_000_000,
+  wait: 600,
+  rounds: 20,
 };
 /** No gateway on one machine is faster: room for a run at full speed. */
 const FASTEST = 60_000;
 const SECONDS = 5;
+const LENGTHS: Lengths = { seconds: 2, fixedSeconds: 3, backlog: 50_000, waitSeconds: 4 };
 
 /** A wrong command line: one line for its writer. */
 export class Misuse extends Error {}
@@ -57,6 +75,9 @@ export function readOptions(argv: string[]) {
   if (!['on', 'off'].includes(values['access-log'])) throw new Misuse('--access-log takes on or off');
   if (!isDoor(values.door)) throw new Misuse('--door takes http, smpp or both');
   if (values.callbacks && values.door !== 'http') throw new Misuse('--callbacks are made for the HTTP door only');
+  if (![undefined, 'kannel'].includes(values.against)) throw new Misuse('--against takes kannel');
+  const fault = values.write && pageFault(values.write);
+  if (fault) throw new Misuse(`--write: ${fault}`);
   return {
     ...values,
     rate: number('rate'),
@@ -66,7 +87,24 @@ export function readOptions(argv: string[]) {
     messages: number('messages'),
     window: number('window') ?? 100,
     brokerPid: number('broker-pid'),
+    rounds: number('rounds') ?? 2,
+    stores: listOf('stores', values.stores, STORES),
+    only: listOf('only', values.only, CASES),
+    lengths: {
+      seconds: number('seconds') ?? LENGTHS.seconds,
+      fixedSeconds: number('fixed-seconds') ?? LENGTHS.fixedSeconds,
+      backlog: number('backlog') ?? LENGTHS.backlog,
+      waitSeconds: number('wait') ?? LENGTHS.waitSeconds,
+    },
   };
+}
+
+/** Those of `all` that a comma-separated list names, in the order of `all`; all of them when absent. */
+function listOf<Name extends string>(option: string, text: string | undefined, all: readonly Name[]): Name[] {
+  const wanted = text?.split(',').map((name) => name.trim());
+  const unknown = wanted?.find((name) => !all.includes(name as Name));
+  if (unknown !== undefined) throw new Misuse(`--${option} takes some of ${all.join(',')}, not "${unknown}"`);
+  return all.filter((name) => wanted === undefined || wanted.includes(name));
 }
 
 function parse(argv: string[]) {
@@ -91,6 +129,14 @@ function parse(argv: string[]) {
         profile: text,
         rig: flag,
         json: flag,
+        against: text,
+        'fixed-seconds': text,
+        backlog: text,
+        wait: text,
+        rounds: text,
+        stores: text,
+        only: text,
+        write: text,
         help: { type: 'boolean', short: 'h', default: false },
       },
     }).values;

@@ -1,0 +1,111 @@
+// The comparison as one table, for a terminal or as Markdown, and what must be known to read it.
+import type { Capacity } from './capacity.ts';
+import type { Lengths, Row } from './compared.ts';
+import { type Compared, comparedLines, nameOf } from './goals.ts';
+import { STORES } from './kannel.ts';
+
+const count = (n: number) => Math.round(n).toLocaleString('en-GB');
+const digits = (n: number) => (n >= 100 ? count(n) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
+const percent = (share: number) => `${(share * 100).toFixed(0)} %`;
+const WRITTEN: Record<Compared['unit'], (n: number) => string> = {
+  perSecond: (n) => `${count(n)}/s`,
+  us: (n) => `${count(n)} µs`,
+  ms: (n) => `${digits(n)} ms`,
+  s: (n) => `${digits(n)} s`,
+  mb: (n) => `${count(n)} MB`,
+  count,
+  percent,
+  times: (n) => `${n.toFixed(2)} ×`,
+};
+
+const HEADER = ['', nameOf('hermod'), ...STORES.map(nameOf), ...STORES.map((store) => `÷ ${store}`), 'Goal'];
+
+function cellsOf({ what, unit, samples, ratios, goals }: Compared): string[] {
+  const cell = (system: keyof typeof samples) => {
+    const sample = samples[system];
+    if (!sample) return '–';
+    const noise = sample.rounds > 1 && sample.mean !== 0 ? ` ±${percent(sample.spread)}` : '';
+    return WRITTEN[unit](sample.mean) + noise;
+  };
+  return [
+    what,
+    cell('hermod'),
+    ...STORES.map(cell),
+    ...STORES.map((store) => (ratios[store] === undefined ? '–' : ratios[store].toFixed(2))),
+    goals.map(({ text, reached }) => `${text}: ${reached ? 'reached' : 'not reached'}`).join('; '),
+  ];
+}
+
+/** What a long run says meanwhile. */
+export function progressLine({ system, round, case: name, figures, unfinished }: Row): string {
+  const said = Object.entries(figures).map(([figure, value]) => `${figure} ${digits(value)}`);
+  return `${round} ${nameOf(system)}, ${name}: ${said.join(', ')}${unfinished > 0 ? `, ${unfinished} to come` : ''}`;
+}
+
+export type Told = { machine: string; capacity: readonly Capacity[]; lengths: Lengths; rows: readonly Row[] };
+
+export function comparisonText({ rows, ...told }: Told): string {
+  const lines = comparedLines(rows);
+  const table = [HEADER, ...lines.map(cellsOf)];
+  const widths = HEADER.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const written = table.map((row) =>
+    row
+      .map((cell, column) => (isText(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return [...written, '', ...notes({ rows, ...told }, lines)].join('\n');
+}
+
+export function comparisonMarkdown({ rows, ...told }: Told): string {
+  const lines = comparedLines(rows);
+  const written = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    written(HEADER),
+    written(HEADER.map((_, column) => (isText(column) ? '---' : '---:'))),
+    ...lines.map((line) => written(cellsOf(line))),
+    '',
+    ...notes({ rows, ...told }, lines).map((note) => `- ${note}`),
+  ].join('\n');
+}
+
+const isText = (column: number) => column === 0 || column === HEADER.length - 1;
+
+/** What was measured on, how sure it is, what the rig had left, and what was cut short. */
+function notes({ machine, capacity, lengths, rows }: Told, lines: readonly Compared[]): string[] {
+  const { seconds, fixedSeconds, backlog, waitSeconds } = lengths;
+  const rounds = Math.max(1, ...rows.map(({ round }) => round));
+  const notes = [
+    `${machine}.`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}; ${seconds} s at full speed, ${fixedSeconds} s at a fixed rate, ` +
+      `${count(backlog)} messages of backlog, ${waitSeconds} s of waiting for what is missing.`,
+  ];
+  const spreads = lines
+    .flatMap(({ samples }) => Object.values(samples))
+    .filter(({ rounds: of, mean }) => of > 1 && mean > 0)
+    .map(({ spread }) => spread)
+    .sort((one, other) => one - other);
+  if (spreads.length > 0) {
+    const median = spreads[Math.floor(spreads.length / 2)]!;
+    notes.push(
+      `Noise (half of what lies between the rounds): ${percent(median)} in the median figure, at most ${percent(spreads.at(-1)!)}.`,
+    );
+  }
+  if (capacity.length > 0) {
+    notes.push(
+      `The rig alone: ${capacity.map(({ name, perSecond, cpuUs }) => `${name} ${count(perSecond)}/s at ${cpuUs.toFixed(1)} µs`).join('; ')}.`,
+    );
+  }
+  const busiest = (name: string) => Math.max(0, ...rows.map(({ busy }) => busy[name] ?? 0));
+  notes.push(
+    `Busiest of the rig in any run: load generator ${percent(busiest('generator'))} of a core, SMSC ${percent(busiest('smsc'))}, ` +
+      `sink of callbacks ${percent(busiest('sink'))}; all else on the machine at most ${percent(busiest('elsewhere'))}.`,
+  );
+  const cut = rows.filter(({ unfinished }) => unfinished > 0);
+  for (const { system, round, case: name, unfinished } of cut) {
+    notes.push(
+      `Cut short: ${nameOf(system)}, ${name}, round ${round}: ${count(unfinished)} messages, receipts and callbacks were still to come.`,
+    );
+  }
+  return notes;
+}

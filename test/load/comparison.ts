@@ -1,0 +1,94 @@
+// Hermod and Kannel, one after another on the same rig and in the same run: A B C D A B C D, so that what changes on the
+// machine meanwhile shows as a difference between the rounds. Only one system is up at a time.
+import type { Case, Rigs } from './case.ts';
+import {
+  type CaseName,
+  caseOf,
+  figuresOf,
+  type Lengths,
+  type Row,
+  rigBusy,
+  type SystemName,
+  warmUp,
+} from './compared.ts';
+import { useOf } from './measure.ts';
+import { quiet } from './rest.ts';
+import { run } from './run.ts';
+import type { System } from './system.ts';
+
+export type Contender = {
+  name: SystemName;
+  open(): System;
+  /** Resident memory of a whole installation at rest, in MB, where that is more than the system's own processes. */
+  idleMb?: () => Promise<number>;
+  /** What its cases have otherwise. */
+  changes?: Partial<Case>;
+};
+
+export type Comparison = {
+  contenders: readonly Contender[];
+  cases: readonly CaseName[];
+  rounds: number;
+  lengths: Lengths;
+  rigs: Rigs;
+  /** Whoever is told of an interruption must be able to stop what runs. */
+  hold(system: System): void;
+  say(row: Row): void;
+};
+
+export async function compare(comparison: Comparison): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let round = 1; round <= comparison.rounds; round++) {
+    for (const contender of comparison.contenders) await oneRound(contender, round, rows, comparison);
+  }
+  return rows;
+}
+
+async function oneRound(contender: Contender, round: number, rows: Row[], comparison: Comparison): Promise<void> {
+  const { cases, lengths, rigs, say } = comparison;
+  const add = (row: Omit<Row, 'system' | 'round'>) => {
+    rows.push({ system: contender.name, round, ...row });
+    say(rows.at(-1)!);
+  };
+  let system: System | undefined;
+  let fullSpeed: number | undefined;
+  for (const name of cases) {
+    if (name === 'idle') {
+      const residentMb = await (contender.idleMb ?? (() => restingMb(contender, comparison)))();
+      add({ case: name, figures: { residentMb }, unfinished: 0, busy: {} });
+      continue;
+    }
+    system ??= await warm(contender, comparison);
+    const raw = await run({ ...caseOf(name, lengths), ...contender.changes }, system, rigs);
+    if (name === 'full') fullSpeed = raw.toSmscPerSecond;
+    const figures = figuresOf(name, raw, fullSpeed);
+    add({ case: name, figures, unfinished: raw.unfinished, busy: rigBusy(raw), raw });
+    if (raw.unfinished === 0) continue;
+    // What it has not done yet would be counted against the next case.
+    await system.stop();
+    system = undefined;
+  }
+  await system?.stop();
+}
+
+async function started({ open }: Contender, { hold }: Comparison): Promise<System> {
+  const system = open();
+  hold(system);
+  await system.start();
+  return system;
+}
+
+async function warm(contender: Contender, comparison: Comparison): Promise<System> {
+  const system = await started(contender, comparison);
+  await run(warmUp(comparison.lengths), system, comparison.rigs);
+  return system;
+}
+
+async function restingMb(contender: Contender, comparison: Comparison): Promise<number> {
+  const system = await started(contender, comparison);
+  const pids = [...system.pids.values()];
+  await quiet(pids);
+  const sum = pids.reduce((total, pid) => total + useOf(pid).residentMb, 0);
+  await system.stop();
+  return sum;
+}
