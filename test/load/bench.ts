@@ -1,7 +1,7 @@
 // `npm run bench`: a door → SMPP through the whole gateway, measured from outside. It ends by itself.
 import { type Capacity, capacityOf } from './capacity.ts';
 import type { Rigs } from './case.ts';
-import { compare } from './comparison.ts';
+import { type Contender, compare, type Hold } from './comparison.ts';
 import { comparisonMarkdown, comparisonText, progressLine } from './comparison-table.ts';
 import type { GeneratorApi } from './generator.ts';
 import { idleOneBoxMb } from './idle.ts';
@@ -10,13 +10,20 @@ import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, smppWindowO
 import { writePage } from './page.ts';
 import { startRig } from './rig.ts';
 import { type Result, run } from './run.ts';
+import { measureScale, type ScaleRow } from './scale.ts';
+import { scaleMarkdown, scaleText } from './scale-table.ts';
 import type { SinkApi } from './sink.ts';
 import type { SmscApi } from './smsc.ts';
-import { hermod, parseProcesses, type System } from './system.ts';
+import { hermod, parseProcesses, type SystemOptions } from './system.ts';
 import { capacityTable, machineLine, resultTable } from './table.ts';
 import { whereTable } from './where.ts';
 
-const running: { rigs?: Rigs; system?: System } = {};
+/** What Hermod has not handed over so long after a load is too late. */
+const LATEST_MS = 30_000;
+
+let rigs: Rigs | undefined;
+const running: { stop(): Promise<void> }[] = [];
+const hold: Hold = (one) => void running.push(one);
 
 async function startRigs(): Promise<Rigs> {
   const generator = startRig<GeneratorApi>('generator.ts');
@@ -26,8 +33,8 @@ async function startRigs(): Promise<Rigs> {
   return { generator, smsc, smscPort, sink, sinkPort };
 }
 
-function systemFor(options: Options, { smscPort }: Rigs): System {
-  return hermod({
+function systemOptions(options: Options, { smscPort }: Rigs): SystemOptions {
+  return {
     amqpUrl: process.env.AMQP_URL,
     brokerPid: options.brokerPid,
     smscPort,
@@ -39,23 +46,29 @@ function systemFor(options: Options, { smscPort }: Rigs): System {
     callbacks: options.callbacks,
     profile: options.profile,
     say: (line) => process.stderr.write(`${line}\n`),
-  });
+  };
 }
 
 async function bench(options: Options): Promise<void> {
-  if (options.against) return againstKannel(options);
   const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
   const machine = machineLine();
   say(`${machine}\n`);
-  const rigs = await startRigs();
-  running.rigs = rigs;
+  rigs = await startRigs();
+  if (options.against) await againstKannel(options, rigs, machine, say);
+  else if (options.scale) await scale(options, rigs, machine, say);
+  else await measure(options, rigs, machine, say);
+}
+
+type Say = (text: string) => void;
+
+async function measure(options: Options, rigs: Rigs, machine: string, say: Say): Promise<void> {
   const capacity: Capacity[] =
     options.rig || isSeries(options) ? await capacityOf(rigs, options.connections ?? 50) : [];
   if (capacity.length > 0) say(capacityTable(capacity));
   const results: Result[] = [];
   if (!options.rig) {
-    const system = systemFor(options, rigs);
-    running.system = system;
+    const system = hermod(systemOptions(options, rigs));
+    hold(system);
     await system.start();
     for (const one of warmUps(options)) await run(one, system, rigs);
     for (const one of casesOf(options)) {
@@ -66,47 +79,51 @@ async function bench(options: Options): Promise<void> {
     await system.stop();
     if (options.profile) say(whereTable(options.profile, results.at(-1)!.processes));
   }
-  if (options.json) process.stdout.write(`${JSON.stringify({ machine, capacity, results }, null, 2)}\n`);
+  if (options.json) print({ machine, capacity, results });
   if (results.some(({ lost, duplicated }) => lost + duplicated > 0)) process.exitCode = 1;
 }
 
-async function againstKannel(options: Options): Promise<void> {
-  const say = (text: string) => void (options.json || process.stdout.write(`${text}\n`));
-  const machine = machineLine();
-  say(`${machine}\n`);
-  const rigs = await startRigs();
-  running.rigs = rigs;
+async function againstKannel(options: Options, rigs: Rigs, machine: string, say: Say): Promise<void> {
+  const { lengths, only: cases, rounds, stores, json, write } = options;
+  const own = systemOptions({ ...options, callbacks: true }, rigs);
   const capacity = await capacityOf(rigs, 50);
-  const { lengths, only: cases, rounds } = options;
-  const { smscPort } = rigs;
-  const { window } = options;
-  const accessLog = options['access-log'] === 'on';
-  const rows = await compare({
-    contenders: [
-      { name: 'hermod', open: () => systemFor({ ...options, callbacks: true }, rigs), idleMb: idleOneBoxMb },
-      ...options.stores.map((store) => ({ name: store, open: () => kannel(store, { smscPort, window, accessLog }) })),
-    ],
-    cases,
-    rounds,
-    lengths,
-    rigs,
-    hold(system) {
-      running.system = system;
-    },
-    say: (row) => process.stderr.write(`${progressLine(row)}\n`),
-  });
+  const contenders: Contender[] = [
+    { name: 'hermod', open: () => hermod(own), idleMb: idleOneBoxMb, patienceMs: LATEST_MS },
+    ...stores.map((store) => ({ name: store, open: () => kannel(store, own) })),
+  ];
+  const rows = await compare({ contenders, cases, rounds, lengths, rigs, hold, say: progress(progressLine) });
   const told = { machine, capacity, lengths, rows };
   say(comparisonText(told));
-  if (options.json) process.stdout.write(`${JSON.stringify(told, null, 2)}\n`);
-  if (options.write) writePage(options.write, comparisonMarkdown(told));
-  const own = rows.filter(({ system }) => system === 'hermod');
-  if (own.some(({ unfinished }) => unfinished > 0)) process.exitCode = 1;
+  if (json) print(told);
+  if (write) writePage(write, comparisonMarkdown(told));
+  const isWrong = rows.some(
+    ({ system, figures, unfinished }) => system === 'hermod' && (figures.missing || unfinished),
+  );
+  if (isWrong) process.exitCode = 1;
 }
 
+async function scale(options: Options, rigs: Rigs, machine: string, say: Say): Promise<void> {
+  const { lengths } = options;
+  const said = progress(
+    ({ workers, providers, perSecond }: ScaleRow) =>
+      `${workers} workers, ${providers} providers: ${Math.round(perSecond)}/s`,
+  );
+  const rows = await measureScale({ lengths, rigs, options: systemOptions(options, rigs), hold, say: said });
+  say(scaleText(rows));
+  if (options.json) print({ machine, rows });
+  if (options.write) writePage(options.write, scaleMarkdown(rows, machine, lengths.seconds));
+  if (rows.some(({ lost }) => lost > 0)) process.exitCode = 1;
+}
+
+const print = (value: unknown) => void process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+const progress =
+  <Row>(line: (row: Row) => string) =>
+  (row: Row) =>
+    void process.stderr.write(`${line(row)}\n`);
+
 async function stop(): Promise<void> {
-  await running.system?.stop();
-  const { generator, smsc, sink } = running.rigs ?? {};
-  await Promise.all([generator?.stop(), smsc?.stop(), sink?.stop()]);
+  for (const one of running.splice(0).reverse()) await one.stop();
+  await Promise.all([rigs?.generator.stop(), rigs?.smsc.stop(), rigs?.sink.stop()]);
 }
 
 async function main(): Promise<void> {

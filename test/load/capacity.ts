@@ -12,7 +12,7 @@ import { ACCOUNT, RECIPIENT_PREFIX } from './smsc.ts';
 /** Per second, and CPU of the rig's process per message. */
 export type Capacity = { name: string; perSecond: number; cpuUs: number };
 
-const SECONDS = 2;
+const SECONDS = 1;
 const MOST = 60_000 * SECONDS;
 const WINDOW = 100;
 

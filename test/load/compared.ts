@@ -55,10 +55,14 @@ export type Lengths = {
   /** Of a run at full speed, and at a fixed rate. */
   seconds: number;
   fixedSeconds: number;
+  /** Most messages of a run; the backlog has a number of its own. */
+  messages: number;
   /** Messages of the backlog. */
   backlog: number;
   /** How long after the load what is missing is waited for. */
   waitSeconds: number;
+  /** Messages before anything is measured. */
+  warmUp: number;
 };
 
 const THROTTLED_SHARE = 0.1;
@@ -69,24 +73,26 @@ const FASTEST = 60_000;
 const SLOWEST_DRAIN = 1_000;
 const BIND_WITHIN_MS = 30_000;
 
-export function caseOf(name: Exclude<CaseName, 'idle'>, lengths: Lengths): Case {
-  const { seconds, fixedSeconds, backlog, waitSeconds } = lengths;
-  const full = (connections: number, asked: boolean): Case => ({
+type Bounded = Case & { within: number };
+
+export function caseOf(name: Exclude<CaseName, 'idle'>, lengths: Lengths): Bounded {
+  const { seconds, fixedSeconds, messages, backlog, waitSeconds } = lengths;
+  const full = (connections: number, asked: boolean): Bounded => ({
     title: name,
     door: 'http',
     rate: undefined,
     connections,
-    most: FASTEST * seconds,
+    most: Math.min(messages, FASTEST * seconds),
     seconds,
     receipts: asked,
     callbacks: asked,
     within: waitSeconds * 1_000,
   });
-  const fixed = (rate: number, asked = false): Case => ({
+  const fixed = (rate: number, asked = false, seconds = fixedSeconds): Bounded => ({
     ...full(50, asked),
     rate,
-    most: rate * fixedSeconds,
-    seconds: fixedSeconds,
+    most: Math.min(messages, rate * seconds),
+    seconds,
   });
   switch (name) {
     case 'rate-200':
@@ -102,7 +108,8 @@ export function caseOf(name: Exclude<CaseName, 'idle'>, lengths: Lengths): Case 
     case 'callbacks-50':
       return full(50, true);
     case 'throttled':
-      return { ...fixed(OFFERED), smsc: { throttleShare: THROTTLED_SHARE } };
+      // Twice as long, since a pace is found only in time.
+      return { ...fixed(OFFERED, false, 2 * fixedSeconds), smsc: { throttleShare: THROTTLED_SHARE } };
     case 'backlog': {
       const within = BIND_WITHIN_MS + (backlog * 1_000) / SLOWEST_DRAIN;
       return { ...full(50, false), most: backlog, seconds: 600, backlog: true, within };
@@ -114,8 +121,10 @@ export function caseOf(name: Exclude<CaseName, 'idle'>, lengths: Lengths): Case 
 export const warmUp = (lengths: Lengths): Case => ({
   ...caseOf('callbacks-50', lengths),
   title: 'warm-up',
-  most: 10_000,
+  most: lengths.warmUp,
   seconds: 3,
+  // What it leaves behind would be counted against the first case.
+  within: 30_000,
 });
 
 /** `fullSpeed`: its messages a second without a backlog, where that was measured. */

@@ -1,5 +1,6 @@
 // The comparison as one table, for a terminal or as Markdown, and what must be known to read it.
 import type { Capacity } from './capacity.ts';
+import { asMarkdown, asText, type Columns } from './columns.ts';
 import type { Lengths, Row } from './compared.ts';
 import { type Compared, comparedLines, nameOf } from './goals.ts';
 import { STORES } from './kannel.ts';
@@ -44,32 +45,21 @@ export function progressLine({ system, round, case: name, figures, unfinished }:
 
 export type Told = { machine: string; capacity: readonly Capacity[]; lengths: Lengths; rows: readonly Row[] };
 
-export function comparisonText({ rows, ...told }: Told): string {
-  const lines = comparedLines(rows);
-  const table = [HEADER, ...lines.map(cellsOf)];
-  const widths = HEADER.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const written = table.map((row) =>
-    row
-      .map((cell, column) => (isText(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-  return [...written, '', ...notes({ rows, ...told }, lines)].join('\n');
+export function comparisonText(told: Told): string {
+  const lines = comparedLines(told.rows);
+  return [asText(table(lines)), '', ...notes(told, lines)].join('\n');
 }
 
-export function comparisonMarkdown({ rows, ...told }: Told): string {
-  const lines = comparedLines(rows);
-  const written = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [
-    written(HEADER),
-    written(HEADER.map((_, column) => (isText(column) ? '---' : '---:'))),
-    ...lines.map((line) => written(cellsOf(line))),
-    '',
-    ...notes({ rows, ...told }, lines).map((note) => `- ${note}`),
-  ].join('\n');
+export function comparisonMarkdown(told: Told): string {
+  const lines = comparedLines(told.rows);
+  return [asMarkdown(table(lines)), '', ...notes(told, lines).map((note) => `- ${note}`)].join('\n');
 }
 
-const isText = (column: number) => column === 0 || column === HEADER.length - 1;
+const table = (lines: readonly Compared[]): Columns => ({
+  header: HEADER,
+  rows: lines.map(cellsOf),
+  texts: [0, HEADER.length - 1],
+});
 
 /** What was measured on, how sure it is, what the rig had left, and what was cut short. */
 function notes({ machine, capacity, lengths, rows }: Told, lines: readonly Compared[]): string[] {

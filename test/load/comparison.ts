@@ -1,6 +1,6 @@
 // Hermod and Kannel, one after another on the same rig and in the same run: A B C D A B C D, so that what changes on the
 // machine meanwhile shows as a difference between the rounds. Only one system is up at a time.
-import type { Case, Rigs } from './case.ts';
+import type { Rigs } from './case.ts';
 import {
   type CaseName,
   caseOf,
@@ -16,13 +16,16 @@ import { quiet } from './rest.ts';
 import { run } from './run.ts';
 import type { System } from './system.ts';
 
+/** Whoever is told of an interruption must be able to stop what runs; stopping twice does no harm. */
+export type Hold = (running: { stop(): Promise<void> }) => void;
+
 export type Contender = {
   name: SystemName;
   open(): System;
   /** Resident memory of a whole installation at rest, in MB, where that is more than the system's own processes. */
-  idleMb?: () => Promise<number>;
-  /** What its cases have otherwise. */
-  changes?: Partial<Case>;
+  idleMb?: (hold: Hold) => Promise<number>;
+  /** What is missing is waited for at least so long after a load. */
+  patienceMs?: number;
 };
 
 export type Comparison = {
@@ -31,8 +34,7 @@ export type Comparison = {
   rounds: number;
   lengths: Lengths;
   rigs: Rigs;
-  /** Whoever is told of an interruption must be able to stop what runs. */
-  hold(system: System): void;
+  hold: Hold;
   say(row: Row): void;
 };
 
@@ -54,12 +56,13 @@ async function oneRound(contender: Contender, round: number, rows: Row[], compar
   let fullSpeed: number | undefined;
   for (const name of cases) {
     if (name === 'idle') {
-      const residentMb = await (contender.idleMb ?? (() => restingMb(contender, comparison)))();
+      const residentMb = await (contender.idleMb?.(comparison.hold) ?? restingMb(contender, comparison));
       add({ case: name, figures: { residentMb }, unfinished: 0, busy: {} });
       continue;
     }
     system ??= await warm(contender, comparison);
-    const raw = await run({ ...caseOf(name, lengths), ...contender.changes }, system, rigs);
+    const what = caseOf(name, lengths);
+    const raw = await run({ ...what, within: Math.max(what.within, contender.patienceMs ?? 0) }, system, rigs);
     if (name === 'full') fullSpeed = raw.toSmscPerSecond;
     const figures = figuresOf(name, raw, fullSpeed);
     add({ case: name, figures, unfinished: raw.unfinished, busy: rigBusy(raw), raw });

@@ -7,6 +7,7 @@ import { openHome } from '../../deploy/broker/home.ts';
 import { writeFirstConfig } from '../../deploy/first-run.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
+import type { Hold } from './comparison.ts';
 import { familyOf, useOf } from './measure.ts';
 import { quiet } from './rest.ts';
 
@@ -14,9 +15,10 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const START_WITHIN_MS = 120_000;
 
 /** Starts one with the configuration of a first start on free ports, waits until it rests, and ends it. MB. */
-export async function idleOneBoxMb(): Promise<number> {
+export async function idleOneBoxMb(hold: Hold): Promise<number> {
   mkdirSync(join(ROOT, 'var'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, 'var/bench-'));
+  const { path: broker } = openHome(dir);
   const { AMQP_URL: _broker, ...env } = process.env;
   const args = ['--config', await firstConfig(dir), '--no-install', '--log', join(dir, 'hermod.log')];
   const child = spawn(process.execPath, [join(ROOT, 'deploy/one-box.ts'), ...args], {
@@ -30,6 +32,13 @@ export async function idleOneBoxMb(): Promise<number> {
     });
   }
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
+  const stop = async () => {
+    child.kill('SIGTERM');
+    await ended;
+    // As root the broker's folder may be elsewhere.
+    for (const folder of [broker, dir]) rmSync(folder, { recursive: true, force: true });
+  };
+  hold({ stop });
   try {
     await until(
       'npm start is up',
@@ -42,10 +51,7 @@ export async function idleOneBoxMb(): Promise<number> {
     await quiet(familyOf(child.pid!));
     return familyOf(child.pid!).reduce((sum, pid) => sum + useOf(pid).residentMb, 0);
   } finally {
-    child.kill('SIGTERM');
-    await ended;
-    // As root the broker's folder may be elsewhere.
-    for (const folder of [openHome(dir).path, dir]) rmSync(folder, { recursive: true, force: true });
+    await stop();
   }
 }
 

@@ -11,6 +11,7 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   npm run bench -- --rate 1000       one run at a fixed rate, latency counted from when a message was due
   npm run bench -- --full            one run at full speed
   npm run bench -- --door both       full speed at the HTTP and at the SMPP door, in turn
+  npm run bench -- --scale           1, 2 and 4 routers and egress workers, 1, 8 and 100 providers, some minutes
   npm run bench -- --against kannel  Hermod beside Debian's Kannel, in turn: one table with ratios, some minutes
 
   --door NAME         http, smpp (one session) or both (http)
@@ -22,20 +23,23 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   --window N          window of the SMPP session (100)
   --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger"; each: one process for each;
                       box: as npm start has them (box)
+  --warm-up N         messages before anything is measured (20000; beside Kannel, and with --scale, 10000)
   --access-log off    no access log (on: to a file)
   --broker-pid PID    the broker's process, where its port does not tell
   --profile DIR       writes a CPU profile of each process of the gateway
   --rig               measures the rig's own capacity only
   --json              results as JSON
 
-Against Kannel, --seconds (2) is the length of the runs at full speed, and:
+With --scale and against Kannel --seconds (2) is the length of the runs at full speed, and
+  --write FILE        puts the table between the lines ${MARKS.join(' and ')} of a page
+
+Against Kannel also
   --fixed-seconds S   length of the runs at a fixed rate (3)
   --backlog N         messages that wait while the SMSC refuses binds (50000)
   --wait S            how long after a load what is missing is waited for (4)
   --rounds N          how often each case is measured, in turn (2)
   --stores LIST       Kannels by their store (none,file,spool)
   --only LIST         some of the cases: ${CASES.join(', ')}
-  --write FILE        puts the table between the lines ${MARKS.join(' and ')} of a page
 
 The broker is the one in AMQP_URL, which no other gateway may use, or a private node.
 It exits with 1 when a message was lost or came twice.
@@ -52,11 +56,20 @@ const LIMITS = {
   backlog: 1_000_000,
   wait: 600,
   rounds: 20,
+  'warm-up': 1_000_000,
 };
 /** No gateway on one machine is faster: room for a run at full speed. */
 const FASTEST = 60_000;
 const SECONDS = 5;
-const LENGTHS: Lengths = { seconds: 2, fixedSeconds: 3, backlog: 50_000, waitSeconds: 4 };
+const WARM_UP = 20_000;
+const LENGTHS: Lengths = {
+  seconds: 2,
+  fixedSeconds: 3,
+  messages: LIMITS.messages,
+  backlog: 50_000,
+  waitSeconds: 4,
+  warmUp: 10_000,
+};
 
 /** A wrong command line: one line for its writer. */
 export class Misuse extends Error {}
@@ -87,6 +100,7 @@ export function readOptions(argv: string[]) {
     messages: number('messages'),
     window: number('window') ?? 100,
     brokerPid: number('broker-pid'),
+    warmUp: number('warm-up') ?? WARM_UP,
     rounds: number('rounds') ?? 2,
     stores: listOf('stores', values.stores, STORES),
     only: listOf('only', values.only, CASES),
@@ -95,6 +109,8 @@ export function readOptions(argv: string[]) {
       fixedSeconds: number('fixed-seconds') ?? LENGTHS.fixedSeconds,
       backlog: number('backlog') ?? LENGTHS.backlog,
       waitSeconds: number('wait') ?? LENGTHS.waitSeconds,
+      warmUp: number('warm-up') ?? LENGTHS.warmUp,
+      messages: number('messages') ?? LENGTHS.messages,
     },
   };
 }
@@ -130,10 +146,12 @@ function parse(argv: string[]) {
         rig: flag,
         json: flag,
         against: text,
+        scale: flag,
         'fixed-seconds': text,
         backlog: text,
         wait: text,
         rounds: text,
+        'warm-up': text,
         stores: text,
         only: text,
         write: text,
@@ -164,7 +182,7 @@ export function warmUps(options: Options): Case[] {
   return doorsOf(options).map((door) => ({
     ...caseOf(options, door, undefined, options.receipts),
     title: 'warm-up',
-    most: 20_000,
+    most: options.warmUp,
     seconds: 5,
   }));
 }

@@ -7,7 +7,7 @@ import type { Config } from '#shared/config/schema.ts';
 import { processesOf } from '../../deploy/processes.ts';
 import { freePort } from '../rig/port.ts';
 import { prepareBroker, startBroker } from './broker.ts';
-import { CLIENT, configuration } from './configuration.ts';
+import { CLIENT, configuration, EGRESS, egressWorkersOf, sharesOf } from './configuration.ts';
 
 /** What is measured. `url` and `pids` are there once it has started. */
 export type System = {
@@ -95,12 +95,17 @@ export function hermod(options: SystemOptions): System {
     writeFileSync(file, await configuration(port, smppPort, options));
     const { config } = loadConfig(file);
     await prepareBroker(broker.url, config);
+    const shares = sharesOf(options.providers, egressWorkersOf(options.processes));
     for (const services of groupsOf(options.processes, config)) {
       if (stopping) return;
-      const { child, ready } = startProcess(services, dir, broker.url, options);
+      const env: NodeJS.ProcessEnv = { ...process.env, AMQP_URL: broker.url };
+      env.HERMOD_ACCESS_LOG = options.accessLog ? join(dir, 'access.log') : 'off';
+      if (shares && services.includes(EGRESS)) env.HERMOD_PROVIDERS = shares.shift()!.join(',');
+      const name = unused(services.join('+'), pids);
+      const { child, ready } = startProcess(name, services, dir, env, options.profile);
       stops.push(() => end(child));
       await ready;
-      pids.set(unused(services.join('+'), pids), child.pid!);
+      pids.set(name, child.pid!);
     }
     if (broker.pid !== undefined) pids.set('broker', broker.pid);
     url = `http://127.0.0.1:${port}/cgi-bin/sendsms?username=${CLIENT.name}&password=${CLIENT.password}`;
@@ -126,9 +131,13 @@ export function hermod(options: SystemOptions): System {
   };
 }
 
-function startProcess(services: readonly string[], dir: string, amqpUrl: string, options: SystemOptions) {
-  const { accessLog, profile } = options;
-  const name = services.join('+');
+function startProcess(
+  name: string,
+  services: readonly string[],
+  dir: string,
+  env: NodeJS.ProcessEnv,
+  profile: string | undefined,
+) {
   const logFile = join(dir, `${name}.log`);
   const log = openSync(logFile, 'a');
   const hosted = services.length > 1 ? ['--services', services.join(',')] : [];
@@ -136,7 +145,7 @@ function startProcess(services: readonly string[], dir: string, amqpUrl: string,
     services.length > 1 ? HOST : entryOf(services[0]!),
     [...hosted, '--config', join(dir, 'gateway.yaml'), '--admin-port', '0'],
     {
-      env: { ...process.env, AMQP_URL: amqpUrl, HERMOD_ACCESS_LOG: accessLog ? join(dir, 'access.log') : 'off' },
+      env,
       execArgv: profile ? ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${name}.cpuprofile`] : [],
       stdio: ['ignore', log, log, 'ipc'],
     },

@@ -2,7 +2,6 @@
 import { cpus, totalmem } from 'node:os';
 import type { Capacity } from './capacity.ts';
 import { type Spread, syncMs } from './measure.ts';
-import { kannelAt } from './reference.ts';
 import type { Process, Result } from './run.ts';
 
 const count = (n: number) => Math.round(n).toLocaleString('en-GB');
@@ -32,7 +31,6 @@ export function capacityTable(rows: readonly Capacity[]): string {
 
 export function resultTable(result: Result): string {
   const { case: what, elsewhere, settledAfter, late } = result;
-  const kannel = kannelAt(what);
   return [
     what.title,
     row('', 'messages', 'per s', 'lost', 'duplicated'),
@@ -61,7 +59,6 @@ export function resultTable(result: Result): string {
     totalRow(result.processes),
     `  all work done ${settledAfter === undefined ? 'not within a minute' : `${ms(settledAfter)} ms`} after the last answer; ` +
       `all else on this machine used ${percent(elsewhere.busy)} of a core, its host kept ${percent(elsewhere.stolen)}`,
-    ...(kannel === undefined ? [] : [`  Kannel, measured elsewhere: ${kannel}`]),
     '',
   ].join('\n');
 }

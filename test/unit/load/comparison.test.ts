@@ -1,0 +1,93 @@
+// The table of Hermod beside Kannel, from rows that the bench wrote (test/recorded) and from rows of every kind.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CASES, type Figure, type Row } from '../../load/compared.ts';
+import { comparisonMarkdown, comparisonText, progressLine, type Told } from '../../load/comparison-table.ts';
+import { comparedLines } from '../../load/goals.ts';
+import { STORES } from '../../load/kannel.ts';
+import { MARKS, pageFault, writePage } from '../../load/page.ts';
+
+const RECORDED = resolve(import.meta.dirname, '../../recorded/bench-against-kannel.json');
+const recorded = JSON.parse(readFileSync(RECORDED, 'utf8')) as Told;
+const NO_NUMBER = /NaN|Infinity|undefined|null/;
+
+const meanOf = (system: string, name: string, figure: Figure) => {
+  const values = recorded.rows.filter((row) => row.system === system && row.case === name);
+  return values.reduce((sum, { figures }) => sum + figures[figure]!, 0) / values.length;
+};
+
+test('the recorded run: means over its rounds, and their ratios', () => {
+  const line = comparedLines(recorded.rows).find(({ what }) => what === '50 connections, full speed: to the SMSC')!;
+  const [own, none, spool] = ['hermod', 'none', 'spool'].map((system) => meanOf(system, 'full', 'perSecond'));
+  expect(line.samples.hermod!.mean).toBeCloseTo(own!);
+  expect(line.ratios.none).toBeCloseTo(own! / none!);
+  expect(line.ratios.spool).toBeCloseTo(own! / spool!);
+  expect(line.ratios.file).toBeUndefined();
+  expect(line.goals).toEqual([
+    { text: '≥ 1 × Kannel, spool store', reached: own! >= spool! },
+    { text: '≥ 1 × Kannel, no store', reached: own! >= none! },
+  ]);
+});
+
+test('the recorded run as a page has it: every line with as many cells, and what must be known beside it', () => {
+  const markdown = comparisonMarkdown(recorded);
+  const cells = markdown.split('\n').filter((line) => line.startsWith('|'));
+  expect(cells.length).toBe(comparedLines(recorded.rows).length + 2);
+  for (const line of cells) expect(line.match(/\|/g)!.length, line).toBe(10);
+  expect(markdown).toContain('Noise (half of what lies between the rounds)');
+  expect(markdown).toContain('The rig alone: load generator');
+  expect(markdown).not.toMatch(NO_NUMBER);
+});
+
+test('what a system had not done when the waiting ended is told', () => {
+  const rows = recorded.rows.map((row, i) => (i === 0 ? { ...row, unfinished: 1_234 } : row));
+  expect(comparisonText({ ...recorded, rows })).toContain('1,234 messages, receipts and callbacks were still to come');
+});
+
+const figures: Figure[] = ['perSecond', 'toldPerSecond', 'cpuUs', 'smscP50', 'smscP99', 'answerP99', 'residentMb'];
+const amount = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e6, noNaN: true }));
+const row: fc.Arbitrary<Row> = fc.record({
+  system: fc.constantFrom('hermod' as const, ...STORES),
+  round: fc.integer({ min: 1, max: 3 }),
+  case: fc.constantFrom(...CASES),
+  figures: fc.dictionary(fc.constantFrom(...figures, 'drainShare', 'missing', 'memoryGrowth'), amount),
+  unfinished: fc.nat(),
+  busy: fc.dictionary(fc.constantFrom('generator', 'smsc', 'elsewhere'), amount),
+});
+
+test('whatever was measured and whatever not: no cell without a number, no ratio but Hermod ÷ Kannel', () => {
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 60 }), (rows) => {
+      const told = { ...recorded, capacity: [], rows };
+      for (const written of [comparisonText(told), comparisonMarkdown(told), ...rows.map(progressLine)]) {
+        expect(written).not.toMatch(NO_NUMBER);
+      }
+      for (const { samples, ratios } of comparedLines(rows)) {
+        for (const store of STORES) {
+          const [own, theirs] = [samples.hermod?.mean, samples[store]?.mean];
+          if (own === undefined || !theirs) expect(ratios[store]).toBeUndefined();
+          else expect(ratios[store]! * theirs).toBeCloseTo(own, 3);
+        }
+      }
+    }),
+  );
+});
+
+test('a table goes between the marks of a page, as often as it is measured; a page without them is refused', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hermod-page-'));
+  try {
+    const file = join(dir, 'page.md');
+    expect(pageFault(file)).toContain('there is no');
+    writeFileSync(file, `before\n${MARKS[1]}\n${MARKS[0]}\nafter\n`);
+    expect(pageFault(file)).toContain('in this order');
+    writeFileSync(file, `before\n${MARKS[0]}\nold\n${MARKS[1]}\nafter\n`);
+    expect(pageFault(file)).toBeUndefined();
+    for (const table of ['| first |', '| second |']) writePage(file, table);
+    expect(readFileSync(file, 'utf8')).toBe(`before\n${MARKS[0]}\n| second |\n${MARKS[1]}\nafter\n`);
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
