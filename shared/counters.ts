@@ -22,6 +22,12 @@ export type Counters = {
   take(key: string, n: number, window: Window): Promise<number>;
   /** Takes back what was counted. */
   giveBack(key: string, n: number, window: Window): void;
+  /** How much is counted under the key, and for how many ms still. */
+  used(key: string): Promise<{ n: number; forMs: number }>;
+  /** Counts from nothing again. */
+  forget(key: string): Promise<void>;
+  /** Whether all replicas count together. */
+  shared: boolean;
   /** Stands for a value without showing it, the same in all replicas. */
   conceal(...parts: string[]): string;
   notes: Notes;
@@ -62,6 +68,12 @@ export async function openCounters(url?: string): Promise<Counters & { close(): 
       return Math.max(1, res.msBeforeNext);
     },
     giveBack,
+    async used(key) {
+      const res = await limiter.get(key);
+      return { n: res?.consumedPoints ?? 0, forMs: Math.max(0, res?.msBeforeNext ?? 0) };
+    },
+    forget: async (key) => void (await limiter.delete(key)),
+    shared: redis !== undefined,
     conceal: (...parts) => hash('sha256', [secret, ...parts].join('\0'), 'base64url'),
     notes: redis ? sharedNotes(redis) : ownNotes(),
     close: () => redis?.disconnect(),

@@ -40,6 +40,8 @@ const REPLIES = `${exact('amq.rabbitmq.reply-to')}.*`;
 
 /** Hears the news: declares a queue for them, binds it to `health`, reads it; answers who asks. */
 const HEARS: Names = { configure: [NEWS], write: [NEWS, DIRECTLY], read: [NEWS, HEALTH] };
+/** Every service tells which configuration it runs with. */
+const TELLS: Names = { write: [HEALTH] };
 const ASKS: Names = { write: [DIRECTLY], read: [REPLIES] };
 /** What it reads it publishes elsewhere: onward, back, or to the dead letters. A queue's former name is read with it. */
 const reads = (queues: readonly string[]): Names => ({
@@ -54,7 +56,7 @@ function worker(bearer: string, { providers }: Pick<Config, 'providers'>): Names
   const queues = mine.flatMap(([name]) => LANES.map((lane) => egressQueue(name, lane)));
   const slots = mine.flatMap(([name, { binds }]) => Array.from({ length: binds }, (_, i) => bindSlot(name, i + 1)));
   // On a slot that it holds it is asked to try the provider.
-  return [HEARS, reads(queues), claims(slots), { read: slots.map(exact) }, writes(REPORT, HEALTH)];
+  return [HEARS, reads(queues), claims(slots), { read: slots.map(exact) }, writes(REPORT)];
 }
 
 type Needs = Pick<Config, 'providers' | 'clients' | 'listen'>;
@@ -62,10 +64,11 @@ type Needs = Pick<Config, 'providers' | 'clients' | 'listen'>;
 /** The services by name, as in deploy/services.ts. */
 const SERVICES: Record<string, (config: Needs) => Names[]> = {
   router: () => [HEARS, ASKS, reads(LANES.map(routerQueue)), writes(REPORT)],
-  ledger: () => [reads([LEDGER, LEDGER_RPC]), claims([LEDGER_TURN]), writes(REPORT, HEALTH)],
+  // What a person sends again begins at `submit`, as from a door.
+  ledger: () => [reads([LEDGER, LEDGER_RPC]), claims([LEDGER_TURN]), writes(REPORT, SUBMIT)],
   notifier: () => [reads([NOTIFIER]), writes(SUBMIT, REPORT)],
-  console: () => [HEARS, ASKS, reads(DEAD_KINDS.map(deadQueue)), claims([DEAD_READER]), writes(REPORT, HEALTH)],
-  'ingress-http': () => [HEARS, ASKS, writes(SUBMIT, HEALTH)],
+  console: () => [HEARS, ASKS, reads(DEAD_KINDS.map(deadQueue)), claims([DEAD_READER]), writes(REPORT)],
+  'ingress-http': () => [HEARS, ASKS, writes(SUBMIT)],
   'ingress-smtp': () => [HEARS, ASKS, writes(SUBMIT)],
   'ingress-smpp': ({ clients, listen }) => [
     HEARS,
@@ -91,7 +94,7 @@ const pattern = (all: Names[], of: keyof Names) => {
 export function rightsOf(config: Needs): Map<string, Rights> {
   return new Map(
     Object.entries(SERVICES).map(([service, of]) => {
-      const all = of(config);
+      const all = [...of(config), TELLS];
       return [
         service,
         { configure: pattern(all, 'configure'), write: pattern(all, 'write'), read: pattern(all, 'read') },

@@ -8,11 +8,14 @@ import { addAccount, secondFactorOf } from './account.ts';
 import { openAccounts } from './accounts.ts';
 import { addAssets } from './assets.ts';
 import { addAudit } from './audit.ts';
+import { addClients } from './clients.ts';
+import { openDenials } from './denials.ts';
 import { addDoor } from './door.ts';
 import { addLetters } from './letters.ts';
 import { addLive } from './live.ts';
 import { addMessages } from './messages.ts';
 import { openWatch } from './now.ts';
+import { addNumbers } from './numbers.ts';
 import { addProviders } from './providers.ts';
 import { guard, openServer } from './server.ts';
 import { openSessions } from './sessions.ts';
@@ -32,7 +35,8 @@ export const consoleService: Service = {
       log.warn('nobody can log in: the configuration has no console.users');
     const accounts = openAccounts(config.console, entry, secondFactorOf(bus));
     const sessions = openSessions(config.console);
-    const watch = await openWatch(bus, config);
+    const denials = openDenials(bus);
+    const watch = await openWatch(bus, config, denials);
     const app = openServer(listener, readPems('console', listener.tls, dir), log);
     addAssets(app);
     await app.register(
@@ -44,6 +48,8 @@ export const consoleService: Service = {
         addMessages(scope, bus, config);
         addWhy(scope, bus, config);
         addProviders(scope, bus, config);
+        addClients(scope, bus, config, watch, denials);
+        addNumbers(scope, bus);
         addLetters(scope, bus, watch);
         addAudit(scope, bus);
       },

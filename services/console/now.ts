@@ -7,18 +7,30 @@ import type { Config } from '#shared/config/schema.ts';
 import { type ProviderRow, providerRows } from '#shared/egress/heard.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { DEAD_KINDS, type DeadKind, deadQueue, LEDGER_RPC, topologyOf } from '#shared/topology.ts';
+import type { Denials } from './denials.ts';
 import { type Depth, deadCounts, type LaneDepth, laneDepths, readDepths } from './depths.ts';
+import { type Flow, LastHour } from './flow.ts';
 import { type Problem, problemsOf } from './problems.ts';
 
 export type Now = {
   at: number;
   problems: Problem[];
-  providers: (ProviderRow & { bearer?: string; lateReceipts?: number })[];
+  providers: (ProviderRow & More)[];
   lanes: LaneDepth[];
   dead: Record<DeadKind, number>;
   queues: Depth[];
   /** The newest messages, as the ledger's `list` gives them. */
   latest: unknown[];
+  flow: Flow;
+};
+
+/** `medianMs`: of the latest receipts. `rate` is the most a second that the configuration allows. */
+type More = {
+  bearer?: string;
+  lateReceipts?: number;
+  medianMs?: number;
+  rate?: number;
+  flow?: Flow['providers'][number];
 };
 
 export type Watch = {
@@ -37,9 +49,10 @@ const LEDGER_WITHIN_MS = 2_000;
 
 const isDead = ({ queue }: Depth) => DEAD_QUEUES.has(queue);
 
-export async function openWatch(bus: Bus, config: Config): Promise<Watch> {
+export async function openWatch(bus: Bus, config: Config, denials: Denials): Promise<Watch> {
   const heard = new Map<string, { item: NewsOf<'provider'>; at: number }>();
-  const late = new Map<string, number>();
+  const receipts = new Map<string, NewsOf<'receipts'>>();
+  const hour = new LastHour(Date.now());
   const topology = topologyOf(config);
   const startedAt = performance.now();
   let last: { at: number; now: Promise<Now> } | undefined;
@@ -47,8 +60,9 @@ export async function openWatch(bus: Bus, config: Config): Promise<Watch> {
   let dead: Depth[] = [];
 
   await bus.listen((item) => {
+    hour.hear(item, Date.now());
     if (item.kind === 'provider') heard.set(`${item.provider} ${item.worker}`, { item, at: performance.now() });
-    else if (item.kind === 'receipts') late.set(item.provider, item.lateShare);
+    else if (item.kind === 'receipts') receipts.set(item.provider, item);
   });
 
   const ask = <T>(question: Record<string, unknown>) => bus.ask(LEDGER_RPC, question, LEDGER_WITHIN_MS) as Promise<T>;
@@ -61,8 +75,9 @@ export async function openWatch(bus: Bus, config: Config): Promise<Watch> {
     const failed = (error: unknown) => {
       ledger = reasonOf(error);
     };
-    const [paused = [], list, fresh = []] = await Promise.all([
+    const [paused = [], draining = [], list, fresh = []] = await Promise.all([
       ask<string[]>({ ask: 'paused' }).catch(failed),
+      ask<string[]>({ ask: 'draining' }).catch(failed),
       ask<{ messages: unknown[] }>({ ask: 'list', limit: LATEST }).catch(failed),
       readDepths(bus, topology).catch((error) => {
         broker ??= reasonOf(error);
@@ -74,19 +89,30 @@ export async function openWatch(bus: Bus, config: Config): Promise<Watch> {
     );
     for (const [key, { at }] of heard) if (performance.now() - at > SILENT_MS) heard.delete(key);
     const news = [...heard.values()].map(({ item }) => item);
-    const providers = providerRows(Object.keys(config.providers), news, paused);
+    const providers = providerRows(Object.keys(config.providers), news, paused, draining);
+    const flow = hour.view(Date.now());
     return {
       at: Date.now(),
-      problems: problemsOf({ broker, ledger, providers, lateReceipts: late, depths }),
+      problems: problemsOf({
+        broker,
+        ledger,
+        providers,
+        lateReceipts: lateShares(receipts),
+        depths,
+        denials: denials.known(),
+        clients: flow.clients,
+      }),
       providers: providers.map((row) => {
-        const { bearer } = config.providers[row.provider] ?? {};
-        const lateReceipts = late.get(row.provider);
-        return { ...row, ...(bearer ? { bearer } : {}), ...(lateReceipts === undefined ? {} : { lateReceipts }) };
+        const { bearer, rate } = config.providers[row.provider] ?? {};
+        const { lateShare: lateReceipts, medianMs } = receipts.get(row.provider) ?? {};
+        const mine = flow.providers.find(({ provider }) => provider === row.provider);
+        return Object.assign(row, { bearer, rate, lateReceipts, medianMs, flow: mine }) as ProviderRow & More;
       }),
       lanes: laneDepths(depths, Object.keys(config.providers)),
       dead: deadCounts(depths),
       queues: depths,
       latest: list?.messages ?? [],
+      flow,
     };
   }
 
@@ -106,3 +132,6 @@ export async function openWatch(bus: Bus, config: Config): Promise<Watch> {
     },
   };
 }
+
+const lateShares = (receipts: ReadonlyMap<string, NewsOf<'receipts'>>) =>
+  new Map([...receipts].map(([provider, { lateShare }]) => [provider, lateShare]));

@@ -5,11 +5,13 @@ import fastify from 'fastify';
 import { refuse } from '#shared/doors/accept.ts';
 import { openCredentials } from '#shared/doors/credentials.ts';
 import { openKeys } from '#shared/doors/keys.ts';
+import { serveLimits } from '#shared/doors/limits.ts';
 import { serveLists } from '#shared/doors/lists.ts';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { followSuppressed } from '#shared/doors/suppressed.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
+import { tellCounts } from '#shared/telemetry/counts.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { openKannelAdmin } from './kannel/admin/door.ts';
 import { answer, kannel } from './kannel/door.ts';
@@ -42,6 +44,7 @@ export const ingressHttp: Service = {
     await serveRefusals(bus, 'http');
     await serveLists(bus, { config, file });
     await followSuppressed(bus, log);
+    await serveLimits(bus, config);
     const { host, port, tls, proxies } = config.listen.http;
     const pems = readPems('http', tls, dir);
     const socket = { maxHeaderSize: LIMITS.headerSize, connectionsCheckingInterval: LIMITS.lookAfterMs };
@@ -80,8 +83,10 @@ export const ingressHttp: Service = {
       await app.close();
       throw error;
     });
+    const untell = [tellCounts(bus, 'accepted', { door: 'http' }), tellCounts(bus, 'refused', { door: 'http' })];
     return {
       async stop() {
+        for (const end of untell) end();
         unfollow();
         await admin?.stop();
         await app.close();

@@ -6,7 +6,7 @@ import type { PDU } from 'smpp';
 import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { refuse } from '#shared/doors/accept.ts';
-import { openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import { denialOf, openCredentials, type Verified } from '#shared/doors/credentials.ts';
 import type { Pems } from '#shared/doors/pems.ts';
 import { STATUS } from '#shared/smpp/library.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
@@ -20,6 +20,7 @@ const DRAIN_MS = 2_000;
 /** Connections without a bind: a share of what is allowed, so that they cannot keep clients out. */
 const UNBOUND_SHARE = 0.4;
 const TICK_MS = 1_000;
+const NETWORK = { detail: 'its address is in none of the networks of the client' };
 const HANDSHAKE_MS = 10_000;
 
 export type DoorOptions = {
@@ -131,7 +132,7 @@ export class SmppDoor {
     const name = String(system_id);
     const { clients } = this.#options.config;
     const no = (status: number, reason: string, known?: string) => {
-      refuse('smpp', reason, address, known);
+      refuse('smpp', reason, address, known, known === undefined ? denialOf(name, false, clients) : NETWORK);
       return status;
     };
     const client = Object.hasOwn(clients, name) ? clients[name] : undefined;

@@ -9,7 +9,7 @@ import {
 import type { Config, MailRule } from '#shared/config/schema.ts';
 import type { SmtpListener } from '#shared/config/smtp.ts';
 import { refuse } from '#shared/doors/accept.ts';
-import { type Credentials, openCredentials, type Verified } from '#shared/doors/credentials.ts';
+import { type Credentials, denialOf, openCredentials, type Verified } from '#shared/doors/credentials.ts';
 import type { Pems } from '#shared/doors/pems.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { receive } from './octets.ts';
@@ -141,8 +141,9 @@ export class MailDoor {
     if (refused !== error)
       this.#options.log.error({ reason: reasonOf(error) }, 'a mail failed: a fault of this program');
     const { reason, detail, fields } = refused;
-    refuse('smtp', reason, remoteAddress, (user as Verified | undefined)?.name, {
-      detail,
+    const { client, ...denial } = refused.denial ?? { detail };
+    refuse('smtp', reason, remoteAddress, (user as Verified | undefined)?.name ?? client, {
+      ...denial,
       ...(fields ? { fields } : {}),
     });
     return refused;
@@ -174,7 +175,12 @@ export class MailDoor {
     if (verified && this.#credentials.allows(verified, session.remoteAddress)) return verified;
     const last = this.#sessions.loginFailed(session.id) >= LIMITS.logins;
     const detail = 'the name or password is wrong';
-    throw new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization');
+    const refused = new Refused(last ? 421 : 535, last ? '4.7.0' : '5.7.8', detail, 'authorization');
+    refused.denial = {
+      ...denialOf(username, verified !== undefined, this.#options.config.clients),
+      ...(verified ? { client: verified.name } : {}),
+    };
+    throw refused;
   }
 
   #mailFrom(session: SMTPServerSession, from: string): void {

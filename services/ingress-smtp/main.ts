@@ -1,10 +1,12 @@
 // ingress-smtp. The mail door: rules of the configuration turn a mail into messages. Writes accepted messages to the
 // exchange `submit`; answers 250 only after the broker's confirm of all messages of the mail. Relays for nobody.
+import { serveLimits } from '#shared/doors/limits.ts';
 import { serveLists } from '#shared/doors/lists.ts';
 import { followPems, readPems } from '#shared/doors/pems.ts';
 import { serveRefusals } from '#shared/doors/refusals.ts';
 import { followSuppressed } from '#shared/doors/suppressed.ts';
 import { type Context, portError, runServices, type Service } from '#shared/service.ts';
+import { tellCounts } from '#shared/telemetry/counts.ts';
 import { MailDoor } from './door.ts';
 import { listenersOf } from './listeners.ts';
 import { openReader } from './reader.ts';
@@ -23,7 +25,7 @@ export const ingressSmtp: Service = {
     const pems = listening.map(({ name, files }) => readPems(name, files, dir));
     const means = { clients: config.clients, bus, log, reader: openReader(), repeats: openRepeats() };
     const doors: MailDoor[] = [];
-    const unfollow: (() => void)[] = [];
+    const unfollow = [tellCounts(bus, 'accepted', { door: 'smtp' }), tellCounts(bus, 'refused', { door: 'smtp' })];
     const stop = async () => {
       for (const end of unfollow) end();
       await Promise.all(doors.map((door) => door.stop()));
@@ -32,6 +34,7 @@ export const ingressSmtp: Service = {
     await serveRefusals(bus, 'smtp');
     await serveLists(bus, { config, file });
     await followSuppressed(bus, log);
+    await serveLimits(bus, config);
     for (const [i, { name, listener, files }] of listening.entries()) {
       const door = new MailDoor({
         config,

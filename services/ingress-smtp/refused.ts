@@ -11,6 +11,8 @@ export class Refused extends Error {
   readonly detail: string;
   /** Names of the fields that were found. */
   readonly fields: string[] | undefined;
+  /** Of a log-in: what the caller is not told. */
+  denial?: { detail: string; client?: string; claimed?: string };
 
   constructor(responseCode: number, status: string, detail: string, reason: string, fields?: string[]) {
     super(`${status} ${detail}`.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, MOST_TEXT));

@@ -61,16 +61,23 @@ export const question = z.discriminatedUnion('ask', [
   z.strictObject({ ask: z.literal('cancel'), id: z.uuid(), client: z.string().optional() }),
   /** Receipts that match no message yet: how many of each provider, and the latest. */
   z.strictObject({ ask: z.literal('receipts'), limit: z.int().min(1).max(1_000).default(100) }),
+  /** Clients that are still to be told something: how many callbacks wait, of the first 10,000, and since when (epoch ms). */
+  z.strictObject({ ask: z.literal('callbacks') }),
   /** Every provider that was ever configured. */
   z.strictObject({ ask: z.literal('providers') }),
   z.strictObject({ ask: z.literal('pause'), provider: z.string().max(32), paused: z.boolean() }),
   z.strictObject({ ask: z.literal('paused') }),
+  /** A provider that drains takes new messages only where nobody else on the route can; `pause` ends it. */
+  z.strictObject({ ask: z.literal('drain'), provider: z.string().max(32) }),
+  z.strictObject({ ask: z.literal('draining') }),
   auditQuestion,
   ...suppressionQuestions,
   secondFactorQuestion,
 ]);
 
-export type Answers = { answer(asked: unknown): Promise<unknown>; paused(): Promise<string[]> };
+/** Providers that an administrator paused, and those that drain. */
+export type Held = { providers: string[]; draining: string[] };
+export type Answers = { answer(asked: unknown): Promise<unknown>; held(): Promise<Held> };
 
 export type AnswerOptions = {
   db: Database;
@@ -78,14 +85,14 @@ export type AnswerOptions = {
   seal: Seal;
   cancel(asked: { id: string; client?: string | undefined }): Promise<Cancelled>;
   again(id: string): Promise<{ id: string } | { refused: string }>;
-  /** Runs after every change of the list of paused providers. */
-  onPaused(providers: string[]): void;
+  /** Runs after every change of the lists of paused and draining providers. */
+  onHeld(held: Held): void;
   /** Runs after every change of a suppression list. */
   onSuppressed(): void;
 };
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const PAUSED = 'paused-providers';
+const [PAUSED, DRAINING] = ['paused-providers', 'draining-providers'] as const;
 /** A message that was just accepted may be a moment away from the ledger. */
 const NEW_MS = 30_000;
 const WAIT_MS = { most: 1_500, step: 50 };
@@ -98,17 +105,24 @@ const SQL = {
   number: 'select number from message where id = $1 and known = 1',
   unmatched: 'select * from unmatched_receipt order by at desc limit $1',
   unmatchedCount: 'select provider, count(*) as n from unmatched_receipt group by provider order by provider',
+  callbacks: `select m.client as client, count(*) as waiting, min(o.first_at) as oldest
+    from (select message_id, first_at from outbox order by id limit 10000) o join message m on m.id = o.message_id
+    group by m.client order by m.client`,
   providers: 'select name from known_provider order by name',
   setting: 'select value from setting where name = $1',
   set: 'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value',
 };
 
-export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppressed }: AnswerOptions): Answers {
+export function openAnswers({ db, writer, seal, cancel, again, onHeld, onSuppressed }: AnswerOptions): Answers {
   const { read } = db;
-  const pausedIn = async (sql: Sql): Promise<string[]> => {
-    const [row] = await sql.rows(SQL.setting, PAUSED);
+  const listIn = async (sql: Sql, name: typeof PAUSED | typeof DRAINING): Promise<string[]> => {
+    const [row] = await sql.rows(SQL.setting, name);
     return JSON.parse((row?.value as string) ?? '[]');
   };
+  const held = async (): Promise<Held> => ({
+    providers: await listIn(read, PAUSED),
+    draining: await listIn(read, DRAINING),
+  });
 
   async function message({ id, client }: Asked<'message'>) {
     const [row] = await read.rows<MessageRow>(SQL.message, id);
@@ -154,15 +168,17 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppr
     return { counts, receipts: rows.map(unmatchedOf) };
   }
 
-  async function pause({ provider, paused }: Asked<'pause'>): Promise<string[]> {
-    const providers = await writer.run(async (sql) => {
-      const rest = (await pausedIn(sql)).filter((name) => name !== provider);
-      const next = paused ? [...rest, provider] : rest;
-      await sql.run(SQL.set, PAUSED, JSON.stringify(next));
-      return next;
+  /** A provider is in one of the lists or in none. */
+  async function hold(provider: string, into: typeof PAUSED | typeof DRAINING | undefined): Promise<Held> {
+    await writer.run(async (sql) => {
+      for (const name of [PAUSED, DRAINING] as const) {
+        const rest = (await listIn(sql, name)).filter((one) => one !== provider);
+        await sql.run(SQL.set, name, JSON.stringify(name === into ? [...rest, provider] : rest));
+      }
     });
-    onPaused(providers);
-    return providers;
+    const now = await held();
+    onHeld(now);
+    return now;
   }
 
   async function suppress({ client, number, suppressed, source }: Asked<'suppress'>): Promise<{ changed: boolean }> {
@@ -176,7 +192,7 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppr
   }
 
   return {
-    paused: () => pausedIn(read),
+    held,
     async answer(asked) {
       const parsed = question.safeParse(asked);
       if (!parsed.success)
@@ -204,12 +220,18 @@ export function openAnswers({ db, writer, seal, cancel, again, onPaused, onSuppr
           return cancelled(q);
         case 'receipts':
           return receipts(q);
+        case 'callbacks':
+          return read.rows(SQL.callbacks);
         case 'providers':
           return (await read.rows(SQL.providers)).map(({ name }) => name);
         case 'pause':
-          return pause(q);
+          return (await hold(q.provider, q.paused ? PAUSED : undefined)).providers;
         case 'paused':
-          return pausedIn(read);
+          return listIn(read, PAUSED);
+        case 'drain':
+          return (await hold(q.provider, DRAINING)).draining;
+        case 'draining':
+          return listIn(read, DRAINING);
         case 'audit':
           return listEntries(read, q);
         case 'suppressions':

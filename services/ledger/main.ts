@@ -4,6 +4,7 @@
 // touches the database. Of several ledgers one works, the others stand by.
 import { resolve } from 'node:path';
 import { type Context, runServices, type Service } from '#shared/service.ts';
+import { tellCounts } from '#shared/telemetry/counts.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { LEDGER, LEDGER_RPC, toSubmit } from '#shared/topology.ts';
 import { sendAgain, takeBack } from './again.ts';
@@ -66,7 +67,7 @@ export const ledger: Service = {
       db,
       writer,
       seal,
-      onPaused: (providers) => bus.announce({ kind: 'paused', providers }),
+      onHeld: (held) => bus.announce({ kind: 'paused', ...held }),
       onSuppressed: () => work.tellSuppressed(),
       async cancel(asked) {
         const { state, ...follows } = await writer.run((sql) => cancel(sql, recorder, asked, Date.now()));
@@ -92,10 +93,11 @@ export const ledger: Service = {
       }),
     );
     let serving = false;
+    const untell = tellCounts(bus, 'final');
     const turn = holdTurn(bus, log, {
       async begin() {
         mark = 0;
-        await work.start(() => answers.paused());
+        await work.start(() => answers.held());
         await consumer.start();
         if (!serving) await bus.serve(LEDGER_RPC, answers.answer);
         serving = true;
@@ -109,6 +111,7 @@ export const ledger: Service = {
     return {
       notReady: () => writer.trouble(),
       async stop() {
+        untell();
         await turn.stop();
         await writer.close();
         await db.close();

@@ -46,7 +46,7 @@ export const released = (sql: Sql, messages: readonly Sms[]) =>
 /** The envelope as the router gets it: held no longer. */
 function opened({ id, sealed }: Waiting, seal: Seal): Sms {
   const { notBefore: _over, ...sms } = JSON.parse(seal.open(sealed, id)) as Sms;
-  return sms;
+  return { ...sms, releasedAt: Date.now() };
 }
 
 export type Cancelled = { state: 'cancelled' | 'too late' | 'unknown' };

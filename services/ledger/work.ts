@@ -7,6 +7,7 @@ import type { Sms } from '#shared/messages/sms.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
+import type { Held } from './answers.ts';
 import { type Database, insertRows, type Sql } from './database.ts';
 import { type HandedOn, handOn, handOnBroken, partsWaiting } from './hand-on.ts';
 import { GRACE_MS, type Judged, judgeDue, tryAgain } from './judge.ts';
@@ -49,7 +50,7 @@ export type WorkOptions = {
 };
 type Afterwards = Pick<Judged, 'callbacks' | 'after'>;
 export type Work = {
-  start(paused: () => Promise<string[]>): Promise<void>;
+  start(held: () => Promise<Held>): Promise<void>;
   stop(): void;
   /** Messages from handsets are stored and wait to be handed on. */
   arrived(): void;
@@ -160,7 +161,7 @@ export function openWork(options: WorkOptions): Work {
       arrived = true;
     },
     tellSuppressed: () => void announceSuppressed().catch(failed),
-    async start(paused) {
+    async start(held) {
       arrived = true;
       await begin();
       every(EVERY_MS.due, callbacksDue);
@@ -180,7 +181,7 @@ export function openWork(options: WorkOptions): Work {
         return false;
       });
       every(EVERY_MS.news, async () => {
-        bus.announce({ kind: 'paused', providers: await paused() });
+        bus.announce({ kind: 'paused', ...(await held()) });
         for (const news of late.news(Date.now())) bus.announce(news);
         await announceSuppressed();
         return false;

@@ -39,11 +39,14 @@ type Provider = {
 };
 
 const UNHEARD: Standing = { up: true, share: 1, words: 'taken as up until its workers speak' };
+/** It is well, and yet takes only what nobody else can. */
+const DRAINING: Standing = { up: true, share: 0, words: 'drained by an administrator: nothing new for it' };
 const SILENT: Standing = { up: false, share: 0, words: 'no worker speaks for it' };
 
 export class Health {
   readonly #providers = new Map<string, Provider>();
   readonly #startedAt: number;
+  #draining: ReadonlySet<string> = new Set();
 
   constructor(startedAt: number) {
     this.#startedAt = startedAt;
@@ -53,7 +56,14 @@ export class Health {
   standing(name: string, now: number): Standing {
     const provider = this.#providers.get(name);
     if (!provider) return now - this.#startedAt < NEWS_STALE_MS ? UNHEARD : SILENT;
-    return provider.standing.up && now >= provider.readyUntil ? SILENT : provider.standing;
+    if (!provider.standing.up) return provider.standing;
+    if (now >= provider.readyUntil) return SILENT;
+    return this.#draining.has(name) ? DRAINING : provider.standing;
+  }
+
+  /** Those that an administrator drains, all of them. */
+  drain(names: readonly string[]): void {
+    this.#draining = new Set(names);
   }
 
   /** A message was given to it: when it waited for a probe, this is the one. */

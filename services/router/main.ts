@@ -26,6 +26,7 @@ export const router: Service = {
     const health = new Health(Date.now());
     await bus.listen((item, reply) => {
       if (item.kind === 'ask' && item.what === 'route') return reply(explained(item.message, policy));
+      if (item.kind === 'paused') return health.drain(item.draining ?? []);
       if (item.kind !== 'provider' && item.kind !== 'receipts') return;
       const change = health.hear(item, Date.now());
       if (change) log.info({ provider: item.provider, change }, 'weight of a provider changed');

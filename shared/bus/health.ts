@@ -23,15 +23,36 @@ export const news = z.discriminatedUnion('kind', [
     failuresPerSecond: z.number().optional(),
     paused: z.boolean(),
     lastError: z.string().optional(),
+    /** Hand-overs of the last second by how they ended, and the longest way of an urgent one from its door to the answer. */
+    endings: z.record(z.string(), z.int()).optional(),
+    urgentMs: z.number().optional(),
   }),
-  /** The ledger about a provider's receipts: which part (0 to 1) of the latest took more than 15 minutes. */
-  z.looseObject({ kind: z.literal('receipts'), provider: z.string(), lateShare: z.number().min(0).max(1) }),
+  /** The ledger about a provider's receipts: which part (0 to 1) of the latest took more than 15 minutes, and their median. */
+  z.looseObject({
+    kind: z.literal('receipts'),
+    provider: z.string(),
+    lateShare: z.number().min(0).max(1),
+    medianMs: z.number().optional(),
+  }),
   /** The ledger about what an administrator decided: every few seconds and at every change. */
-  z.looseObject({ kind: z.literal('paused'), providers: z.array(z.string()) }),
+  z.looseObject({
+    kind: z.literal('paused'),
+    providers: z.array(z.string()),
+    draining: z.array(z.string()).optional(),
+  }),
+  /** A door or the ledger: messages accepted, requests refused, messages ended since the last such news. */
+  z.looseObject({
+    kind: z.literal('counts'),
+    of: z.enum(['accepted', 'refused', 'final']),
+    counts: z.array(z.looseObject({ n: z.number() })),
+  }),
   /** The ledger about the suppression lists: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('suppressions'), list: z.string(), version: z.int() }),
   /** A question to every service that knows: see `askAll`. */
-  z.looseObject({ kind: z.literal('ask'), what: z.enum(['refusals', 'reload-lists', 'route']) }),
+  z.looseObject({
+    kind: z.literal('ask'),
+    what: z.enum(['refusals', 'reload-lists', 'route', 'limits', 'begin-again']),
+  }),
 ]);
 
 export type News = z.infer<typeof news>;

@@ -18,7 +18,7 @@ import { type Lane, toSchedule, toSubmit } from '../topology.ts';
 import { admit } from './admission.ts';
 import type { Verified } from './credentials.ts';
 import { type NotPermitted, notPermitted, permittedSender, suppressedAmong } from './permits.ts';
-import { rememberRefusal } from './refusals.ts';
+import { type Refusal, rememberRefusal } from './refusals.ts';
 
 /** A door answers within 2 s, whatever the broker does. */
 const CONFIRM_WITHIN_MS = 1_800;
@@ -178,7 +178,7 @@ export function refuse(
   reason: string,
   address: string,
   client?: string,
-  more: { fields?: string[]; detail?: string } = {},
+  more: Pick<Refusal, 'fields' | 'detail' | 'claimed'> = {},
 ): void {
   const known = { reason, address, ...(client ? { client } : {}) };
   metrics.rejected.inc({ door, reason, class: client ? 'known' : 'unknown' });

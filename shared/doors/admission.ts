@@ -57,21 +57,19 @@ function claimsOf(messages: readonly Sms[], { rate, dailyQuota, ...client }: Cli
   const claims: Claim[] = [];
   if (rate !== undefined) {
     const words = 'more messages a second than the client may send';
-    claims.push({ reason: 'rate', key: `rate:${name}`, n, window: windowOf(rate), words });
+    claims.push({ reason: 'rate', key: rateKey(name), n, window: windowOf(rate), words });
   }
   if (dailyQuota !== undefined) {
-    const day = Math.floor(at / DAY_MS);
-    // Until midnight, and no shorter than a second.
-    const window = { points: dailyQuota, seconds: Math.ceil(((day + 1) * DAY_MS - at) / 1_000) };
+    const window = quotaWindow(dailyQuota, at);
     claims.push({
       reason: 'quota',
-      key: `quota:${name}:${day}`,
+      key: quotaKey(name, at),
       n,
       window,
       words: "the client's daily quota is used up",
     });
   }
-  const cap = client.perNumber ?? (client.kind === 'otp' ? OTP : undefined);
+  const cap = capOf(client);
   if (!cap) return claims;
   const again = { points: 1, seconds: secondsOf(cap.sameText) };
   const often = { points: cap.most, seconds: secondsOf(cap.within) };
@@ -81,10 +79,24 @@ function claimsOf(messages: readonly Sms[], { rate, dailyQuota, ...client }: Cli
     if (cap.sameText > 0)
       claims.push({ reason: 'repeat', key: `text:${conceal(name, to, text)}`, n: 1, window: again, words });
     const more = 'the number had as many messages as it may';
-    claims.push({ reason: 'number', key: `to:${conceal(name, to)}`, n: 1, window: often, words: more });
+    claims.push({ reason: 'number', key: capKey({ conceal }, name, to), n: 1, window: often, words: more });
   }
   return claims;
 }
+
+// What is counted, and under which names: see limits.ts.
+export const rateKey = (client: string) => `rate:${client}`;
+export const quotaKey = (client: string, at: number) => `quota:${client}:${Math.floor(at / DAY_MS)}`;
+export const capKey = ({ conceal }: Pick<Counters, 'conceal'>, client: string, to: string) =>
+  `to:${conceal(client, to)}`;
+export const capOf = ({ perNumber, kind }: Pick<Client, 'perNumber' | 'kind'>) =>
+  perNumber ?? (kind === 'otp' ? OTP : undefined);
+
+/** Until midnight in UTC, and no shorter than a second. */
+export const quotaWindow = (points: number, at: number): Window => ({
+  points,
+  seconds: Math.ceil((DAY_MS - (at % DAY_MS)) / 1_000),
+});
 
 const secondsOf = (ms: number) => Math.max(1, Math.ceil(ms / 1_000));
 

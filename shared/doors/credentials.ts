@@ -92,6 +92,17 @@ export function openCredentials(clients: Config['clients']): Credentials {
   };
 }
 
+/** Why a caller was not let in, for an administrator; the caller is not told. `known`: the password was right. */
+export function denialOf(
+  name: string | undefined,
+  known: boolean,
+  clients: Config['clients'],
+): { detail: string; claimed?: string } {
+  if (known) return { detail: 'its address is in none of the networks of the client' };
+  if (name === undefined || !Object.hasOwn(clients, name)) return { detail: 'no client has this name or key' };
+  return { detail: 'wrong password, or too many wrong ones before', claimed: name };
+}
+
 /** Whether the password is the one of this `scrypt$…` line. */
 export async function isHashOf(password: string, line: string): Promise<boolean> {
   const [, N, r, p, salt, key] = line.split('$');

@@ -10,6 +10,8 @@ export type Refusal = {
   address: string;
   /** Known only when it was verified. */
   client?: string;
+  /** The client that it says it is, which nothing proves. Never another name: that may be a password in the wrong field. */
+  claimed?: string;
   /** From a closed set of words. */
   reason: string;
   /** More about the reason, in words of this program. */

@@ -3,7 +3,7 @@ import type { NewsOf } from '../bus/health.ts';
 
 export type ProviderRow = {
   provider: string;
-  state: 'up' | 'not bound' | 'paused' | 'no worker';
+  state: 'up' | 'draining' | 'not bound' | 'paused' | 'no worker';
   workers: number;
   bound: number;
   allowed: number;
@@ -12,17 +12,19 @@ export type ProviderRow = {
   sentPerSecond: number;
   errorsPerSecond: number;
   paused: boolean;
+  draining: boolean;
   lastError?: string;
 };
 
 /**
- * `names` are those of the configuration, `heard` the latest news of each worker. The ledger's word on who is paused
- * counts without a worker too.
+ * `names` are those of the configuration, `heard` the latest news of each worker. The ledger's word on who is paused, and
+ * who is draining, counts without a worker too.
  */
 export function providerRows(
   names: readonly string[],
   heard: readonly NewsOf<'provider'>[],
   paused: readonly string[],
+  draining: readonly string[] = [],
 ): ProviderRow[] {
   const all = new Set([...names, ...heard.map(({ provider }) => provider)]);
   return [...all].map((name) =>
@@ -30,11 +32,17 @@ export function providerRows(
       name,
       heard.filter(({ provider }) => provider === name),
       paused,
+      draining,
     ),
   );
 }
 
-function rowOf(provider: string, workers: readonly NewsOf<'provider'>[], paused: readonly string[]): ProviderRow {
+function rowOf(
+  provider: string,
+  workers: readonly NewsOf<'provider'>[],
+  paused: readonly string[],
+  draining: readonly string[],
+): ProviderRow {
   const sum = (key: 'bound' | 'waiting' | 'inFlight' | 'sentPerSecond' | 'errorsPerSecond') =>
     workers.reduce((total, worker) => total + worker[key], 0);
   const lastError = workers.findLast((worker) => worker.lastError)?.lastError;
@@ -48,8 +56,15 @@ function rowOf(provider: string, workers: readonly NewsOf<'provider'>[], paused:
     sentPerSecond: sum('sentPerSecond'),
     errorsPerSecond: sum('errorsPerSecond'),
     paused: paused.includes(provider) || workers.some((worker) => worker.paused),
+    draining: draining.includes(provider),
     ...(lastError ? { lastError } : {}),
   };
-  const state = row.paused ? 'paused' : row.workers === 0 ? 'no worker' : row.bound === 0 ? 'not bound' : 'up';
-  return { ...row, state };
+  return { ...row, state: stateOf(row) };
+}
+
+function stateOf({ paused, workers, bound, draining }: Omit<ProviderRow, 'state'>): ProviderRow['state'] {
+  if (paused) return 'paused';
+  if (workers === 0) return 'no worker';
+  if (bound === 0) return 'not bound';
+  return draining ? 'draining' : 'up';
 }

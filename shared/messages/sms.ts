@@ -81,6 +81,8 @@ export const sms = z.looseObject({
   validityAsked: z.boolean().optional(),
   /** Not before this time: the ledger holds it until then, and takes this away when it gives it to the router. */
   notBefore: z.int().optional(),
+  /** When the ledger gave it to the router: its way begins there. */
+  releasedAt: z.int().optional(),
   /** SMPP priority_flag 0-3. */
   priority: z.int().optional(),
   /** Provider that the client asked for. */

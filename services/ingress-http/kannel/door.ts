@@ -2,6 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { prepare, refuse, submit } from '#shared/doors/accept.ts';
 import { Excess } from '#shared/doors/admission.ts';
+import { denialOf } from '#shared/doors/credentials.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { encodingOf } from '#shared/sms/segments.ts';
 import type { Means, Mount } from '../mounted.ts';
@@ -68,8 +69,13 @@ async function sendsms(
   const user = userOf(query);
   let verified = credentials.verify(user, passwordOf(query), address);
   if (verified instanceof Promise) verified = await verified;
-  const no = (refusal: Refusal) => noted(refusal, address, verified ? user : undefined, [...query.keys()]);
-  if (!verified || !credentials.allows(verified, address)) return no(UNAUTHORISED);
+  const fields = [...query.keys()];
+  const no = (refusal: Refusal) => noted(refusal, address, verified ? user : undefined, { fields });
+  if (!verified || !credentials.allows(verified, address))
+    return noted(UNAUTHORISED, address, verified ? user : undefined, {
+      fields,
+      ...denialOf(user, verified !== undefined, config.clients),
+    });
   const now = Date.now();
   addHeaders(query, headers);
   const read = readSendsms(query, verified, address, now);
@@ -88,8 +94,13 @@ async function sendsms(
   return messages;
 }
 
-function noted(refusal: Refusal, address: string, client?: string, fields: string[] = []): Refusal {
-  refuse('http', refusal.reason, address, client, { fields, detail: refusal.body });
+function noted(
+  refusal: Refusal,
+  address: string,
+  client?: string,
+  more: { fields?: string[]; detail?: string; claimed?: string } = {},
+): Refusal {
+  refuse('http', refusal.reason, address, client, { detail: refusal.body, ...more });
   return refusal;
 }
 

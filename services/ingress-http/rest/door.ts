@@ -47,10 +47,8 @@ async function api(v1: FastifyInstance, means: Means): Promise<void> {
   v1.addHook('onRequest', async (request) => {
     const address = request.ip;
     const verified = await verify(presentedIn(request.headers.authorization), address, means);
-    if (!verified) {
-      refuse('http', 'authorization', address);
+    if (!verified)
       throw new Problem('unauthorised', 'no client has this key, or this name and password, and may call from here');
-    }
     request.verified = verified;
   });
   v1.addHook('preValidation', async (request) => {

@@ -66,9 +66,8 @@ async function serve(request: FastifyRequest, reply: FastifyReply, shape: Shape,
     if (refusal.retryAfterS !== undefined) reply.header('retry-after', String(refusal.retryAfterS));
     return send(reply, shape.refused(refusal, asker));
   };
-  const verified = await verify(shape.presented(request.headers.authorization, asker.fields), address, means);
+  const verified = await verify(shape.presented(request.headers.authorization, asker.fields), address, means, names);
   if (!verified) {
-    refuse('http', 'authorization', address, undefined, { fields: names });
     return no({ reason: 'authorization', detail: 'no client has these credentials and may call from here' });
   }
   if (!read) {

@@ -93,7 +93,16 @@ test('the cookie is bound to TLS where browsers speak TLS', () => {
 });
 
 test('what is wrong comes first, with where to look', () => {
-  const idle = { workers: 1, allowed: 1, waiting: 0, inFlight: 0, sentPerSecond: 0, errorsPerSecond: 0, paused: false };
+  const idle = {
+    workers: 1,
+    allowed: 1,
+    waiting: 0,
+    inFlight: 0,
+    sentPerSecond: 0,
+    errorsPerSecond: 0,
+    paused: false,
+    draining: false,
+  };
   const row = (provider: string, more: object) => ({ provider, state: 'up' as const, bound: 1, ...idle, ...more });
   const known = {
     providers: [
@@ -103,6 +112,7 @@ test('what is wrong comes first, with where to look', () => {
       row('gone', { state: 'no worker' }),
     ],
     lateReceipts: new Map([['fine', 0.5]]),
+    ...{ denials: [], clients: [] },
     depths: [
       { queue: 'router.urgent', waiting: 500, readers: 1 },
       { queue: 'ledger', waiting: 0, readers: 0 },
@@ -121,5 +131,5 @@ test('what is wrong comes first, with where to look', () => {
     'note /providers: Receipts of fine come late: 50 % after more than 15 min',
   ]);
   expect(problemsOf({ ...known, broker: 'no connection to the broker' })).toHaveLength(1);
-  expect(problemsOf({ providers: [], lateReceipts: new Map(), depths: [] })).toEqual([]);
+  expect(problemsOf({ providers: [], lateReceipts: new Map(), depths: [], denials: [], clients: [] })).toEqual([]);
 });
