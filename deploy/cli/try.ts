@@ -3,10 +3,10 @@
 import type { Command } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
 import { loadConfig } from '#shared/config/load.ts';
-import type { Config, Provider } from '#shared/config/schema.ts';
+import type { Provider } from '#shared/config/schema.ts';
 import type { Bearer } from '#shared/egress/bearer.ts';
 import type { Show } from '#shared/egress/dialogue.ts';
-import { askHolder, conduct } from '#shared/egress/trial.ts';
+import { askHolder, conduct, sharedSender } from '#shared/egress/trial.ts';
 import type { Ending } from '#shared/handover.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import type { TrialAnswer, TrialQuestion } from '#shared/messages/trial.ts';
@@ -58,7 +58,7 @@ async function tryOut(name: string, number: string, text: string, options: TryOp
   const provider = Object.hasOwn(config.providers, name) ? config.providers[name] : undefined;
   if (!provider)
     throw notFound(`there is no provider ${name}: ${Object.keys(config.providers).join(', ') || 'there are none'}`);
-  const question = questionOf(number, text, options.from ?? sharedSender(config));
+  const question = questionOf(number, text, options.from ?? sharedSender(config.clients));
   // Its own terminal is no access log.
   process.env.HERMOD_ACCESS_LOG ??= 'off';
   const deed = { action: 'try', object: `provider ${name}`, detail: `to ${maskNumber(question.to)}` };
@@ -82,11 +82,6 @@ function questionOf(number: string, text: string, from: string): TrialQuestion {
   if (text === '' || text.length > 1_600) throw usageFault('a text has 1 to 1600 characters');
   if (from.length > 20) throw usageFault('a sender has at most 20 characters');
   return { ask: 'try', to: recipient.e164, given: recipient.given, text, from, by: whoAmI().user.slice(0, 64) };
-}
-
-function sharedSender({ clients }: Config): string {
-  const senders = new Set(Object.values(clients).flatMap(({ sender }) => sender ?? []));
-  return senders.size === 1 ? [...senders][0]! : '';
 }
 
 async function onBindOfOurs(

@@ -11,7 +11,10 @@ const TYPES: Record<string, string> = {
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
 };
-const PAGES = ['/', '/messages', '/messages/:id', '/providers', '/queues', '/audit', '/account'];
+const PAGES = [
+  ...['/', '/messages', '/messages/:id', '/providers', '/queues', '/clients', '/numbers'],
+  ...['/configuration', '/audit', '/account'],
+];
 
 export function addAssets(app: FastifyInstance): void {
   for (const name of globSync('**/*.{html,js,css,svg}', { cwd: DIR })) {

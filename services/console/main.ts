@@ -49,7 +49,7 @@ export const consoleService: Service = {
         addWhy(scope, bus, config);
         addProviders(scope, bus, config);
         addClients(scope, bus, config, watch, denials);
-        addNumbers(scope, bus);
+        addNumbers(scope, bus, config);
         addLetters(scope, bus, watch);
         addAudit(scope, bus);
       },

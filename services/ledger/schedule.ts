@@ -45,8 +45,8 @@ export const released = (sql: Sql, messages: readonly Sms[]) =>
 
 /** The envelope as the router gets it: held no longer. */
 function opened({ id, sealed }: Waiting, seal: Seal): Sms {
-  const { notBefore: _over, ...sms } = JSON.parse(seal.open(sealed, id)) as Sms;
-  return { ...sms, releasedAt: Date.now() };
+  const { notBefore, ...sms } = JSON.parse(seal.open(sealed, id)) as Sms;
+  return notBefore === undefined ? sms : { ...sms, releasedAt: notBefore };
 }
 
 export type Cancelled = { state: 'cancelled' | 'too late' | 'unknown' };

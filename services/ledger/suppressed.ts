@@ -28,11 +28,15 @@ export const suppressionQuestions = [
   z.strictObject({ ask: z.literal('suppressions'), since: z.int().min(0) }),
   /**
    * For people, newest first: `{count, numbers: [{client, number, source, at, seq}]}` of one client, or of all; `number` is
-   * masked. `before` is the `seq` of the last one on the page before.
+   * masked. `number` (E.164 digits) asks for that one alone. `before` is the `seq` of the last one on the page before.
    */
   z.strictObject({
     ask: z.literal('suppressed'),
     client: name.optional(),
+    number: z
+      .string()
+      .regex(/^\d{3,15}$/)
+      .optional(),
     before: z.int().optional(),
     limit: z.int().min(1).max(1_000).default(100),
   }),
@@ -96,11 +100,17 @@ export async function suppressions(sql: Sql, seal: Seal, since: number): Promise
 export async function listSuppressed(
   sql: Sql,
   seal: Seal,
-  { client, before, limit }: { client?: string | undefined; before?: number | undefined; limit: number },
+  {
+    client,
+    number,
+    before,
+    limit,
+  }: { client?: string | undefined; number?: string | undefined; before?: number | undefined; limit: number },
 ) {
   const values: Value[] = [];
   const add = (value: Value) => `$${values.push(value)}`;
-  const mine = client === undefined ? '' : ` and client = ${add(client)}`;
+  const its = client === undefined ? '' : ` and client = ${add(client)}`;
+  const mine = number === undefined ? its : `${its} and mark = ${add(markOf(seal.marks, number))}`;
   const [count] = await sql.rows(`select count(*) as n from suppressed where active = 1${mine}`, ...values);
   const older = before === undefined ? '' : ` and seq < ${add(before)}`;
   const rows = await sql.rows<Row & { client: string; mark: number; sealed: string }>(

@@ -3,7 +3,7 @@
 
 import { NobodyThere } from '../bus/ask.ts';
 import type { Bus } from '../bus/bus.ts';
-import type { Provider } from '../config/schema.ts';
+import type { Config, Provider } from '../config/schema.ts';
 import { type Ending, lastReportOf } from '../handover.ts';
 import { VERSION } from '../messages/envelope.ts';
 import { newId } from '../messages/id.ts';
@@ -25,6 +25,12 @@ const ANSWER_WITHIN_MS = 90_000;
 const VALID_MS = 600_000;
 /** Kannel's bits for "delivered" and "failed". */
 const ASK_RECEIPT = 3;
+
+/** The sender of a trial that names none: that of the clients, where they have the same. */
+export function sharedSender(clients: Config['clients']): string {
+  const senders = new Set(Object.values(clients).flatMap(({ sender }) => sender ?? []));
+  return senders.size === 1 ? [...senders][0]! : '';
+}
 
 type Place = { name: string; provider: Provider; bus: Pick<Bus, 'publish'> };
 

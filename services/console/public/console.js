@@ -3,9 +3,11 @@ import { call, knowPerson, may, person, startLive, stopLive, whenLoggedOut, when
 import { h, link } from './dom.js';
 import { account, enrol } from './pages/account.js';
 import { audit } from './pages/audit.js';
+import { clients } from './pages/clients.js';
 import { logIn } from './pages/log-in.js';
 import { messages } from './pages/messages.js';
 import { now } from './pages/now.js';
+import { numbers } from './pages/numbers.js';
 import { providers } from './pages/providers.js';
 import { queues } from './pages/queues.js';
 import { story } from './pages/story.js';
@@ -16,11 +18,21 @@ const PAGES = [
   { path: /^\/messages$/, name: 'Messages', page: messages },
   { path: /^\/messages\/([0-9a-f-]{36})$/, name: 'Message', page: story },
   { path: /^\/providers$/, name: 'Providers', page: providers },
+  { path: /^\/clients$/, name: 'Clients', page: clients },
+  { path: /^\/numbers$/, name: 'Numbers', page: numbers },
   { path: /^\/queues$/, name: 'Queues', page: queues },
   { path: /^\/account$/, name: 'Your account', page: account },
   { path: /^\/audit$/, name: 'Audit', page: audit },
 ];
-const MENU = { '/': 'Now', '/messages': 'Messages', '/providers': 'Providers', '/queues': 'Queues', '/audit': 'Audit' };
+const MENU = {
+  '/': 'Now',
+  '/messages': 'Messages',
+  '/providers': 'Providers',
+  '/queues': 'Queues',
+  '/clients': 'Clients',
+  '/numbers': 'Numbers',
+  '/audit': 'Audit',
+};
 const ADMINS = new Set(['/audit']);
 
 const main = h('main', { id: 'main', tabindex: '-1' });

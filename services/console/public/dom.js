@@ -66,7 +66,7 @@ export function table(caption, columns, rows) {
 
 const GOOD = new Set(['delivered', 'sent', 'up', 'done']);
 const BAD = new Set(['failed', 'expired', 'rejected', 'unknown', 'not bound', 'no worker', 'refused']);
-const HELD = new Set(['paused', 'scheduled', 'cancelled', 'tried']);
+const HELD = new Set(['paused', 'draining', 'scheduled', 'cancelled', 'tried']);
 
 /** A state as a word with its colour: the word alone says enough. */
 export const state = (word) =>
@@ -84,6 +84,16 @@ export function clock(ms) {
 }
 
 export const round = (n) => String(Math.round(n * 10) / 10);
+export const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** A time span in one unit. */
+export function duration(ms) {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${round(ms / 1_000)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`;
+}
+export const ago = (at) => `${duration(Math.max(0, Date.now() - at))} ago`;
 export const count = (n, noun) => `${n} ${noun}${n === 1 ? '' : 's'}`;
 export const link = (href, text, properties = {}) => h('a', { href, ...properties }, text);
 

@@ -114,8 +114,8 @@ onBoth((open) => {
       await memory.feed([late, early, late], T0);
       expect(await message(late)).toMatchObject({ state: 'scheduled', final: 0 });
       expect(await outNow(T0 + 999)).toEqual([]);
-      const { notBefore: _over, ...rest } = early;
-      expect(await outNow(T0 + 1_000)).toEqual([rest]);
+      const { notBefore: releasedAt, ...rest } = early;
+      expect(await outNow(T0 + 1_000)).toEqual([{ ...rest, releasedAt }]);
       expect(await message(early)).toMatchObject({ state: 'accepted' });
       expect((await outNow(T0 + 5_000)).map(({ id }) => id)).toEqual([late.id]);
       expect(await outNow(T0 + 9_000)).toEqual([]);

@@ -1,24 +1,42 @@
-// What is wrong, in words, then what the gateway does right now.
+// What is wrong, in words, then what the gateway does right now: as a picture, how messages ended lately, and the latest.
 import { live, person } from '../api.js';
-import { command, h, link, region, round, state, table } from '../dom.js';
+import { clock, command, duration, h, link, percent, region, round, state, table } from '../dom.js';
 import { messageTable } from './list.js';
+import { pipeline } from './pipeline.js';
 
 export function now({ main, signal }) {
   const problems = h('div', { 'aria-live': 'polite' }, h('p', { class: 'quiet' }, 'Looking …'));
+  const picture = h('div', { class: 'pipeline' });
   const latest = h('section', { 'aria-label': 'Latest messages' });
   const providers = h('section', { 'aria-label': 'Providers' });
   const lanes = h('section', { 'aria-label': 'Lanes' });
-  main.append(h('h1', {}, 'Now'), problems, latest, h('div', { class: 'pair' }, providers, lanes));
+  const ends = h('section', { 'aria-label': 'How messages ended' });
+  main.append(
+    h('h1', {}, 'Now'),
+    problems,
+    picture,
+    latest,
+    h('div', { class: 'pair' }, h('div', {}, ends, lanes), providers),
+  );
   const showProblems = region(problems, problemList);
+  const showPicture = pipeline(picture);
   const showLatest = region(latest, latestMessages);
   const showProviders = region(providers, providerTable);
   const showLanes = region(lanes, laneTable);
-  live((known) => {
+  const showEnds = region(ends, endTable);
+  let known;
+  const draw = () =>
+    known && showPicture({ flow: known.flow, providers: known.providers, lanes: known.lanes, width: innerWidth });
+  live((fresh) => {
+    known = fresh;
     showProblems(known.problems);
     showLatest(known.latest);
     showProviders(known.providers);
-    showLanes(known.lanes);
+    showLanes({ lanes: known.lanes, urgentMs: known.flow.urgentMs });
+    showEnds(known.flow);
+    draw();
   }, signal);
+  addEventListener('resize', draw, { signal });
 }
 
 function problemList(problems) {
@@ -40,7 +58,18 @@ function problemList(problems) {
 
 function latestMessages(messages) {
   const title = h('h2', {}, 'Latest messages');
-  if (messages.length > 0) return [title, messageTable('Latest messages', messages)];
+  if (messages.length > 0)
+    return [
+      title,
+      messages.length === 1
+        ? h(
+            'p',
+            { class: 'notice' },
+            'The first message is here. Its time leads to its story: what happened to it, and why.',
+          )
+        : '',
+      messageTable('Latest messages', messages),
+    ];
   return [
     title,
     h('p', {}, 'There is no message yet. Send the first one from a terminal on this machine:'),
@@ -55,6 +84,23 @@ function latestMessages(messages) {
         '.',
       ),
   ].filter(Boolean);
+}
+
+/** Of the last hour, the most frequent first. */
+function endTable({ ended, since }) {
+  const rows = Object.entries(ended).sort((a, b) => b[1] - a[1]);
+  const all = rows.reduce((sum, [, n]) => sum + n, 0);
+  return [
+    h('h2', {}, 'How messages ended'),
+    h('p', { class: 'quiet' }, 'Since ', clock(since), ', at most an hour.'),
+    all === 0
+      ? h('p', {}, 'None has ended in this time.')
+      : table(
+          'How messages ended',
+          [{ name: 'State' }, { name: 'Messages', number: true }, { name: 'Share', number: true }],
+          rows.map(([word, n]) => [state(word), String(n), percent(n / all)]),
+        ),
+  ];
 }
 
 const providerTable = (rows) => [
@@ -80,7 +126,7 @@ const providerTable = (rows) => [
       ),
 ];
 
-const laneTable = (lanes) => [
+const laneTable = ({ lanes, urgentMs }) => [
   h('h2', {}, 'Waiting, by lane'),
   table(
     'Waiting, by lane',
@@ -91,5 +137,12 @@ const laneTable = (lanes) => [
       { name: 'Retries', number: true },
     ],
     lanes.map(({ lane, router, providers, retry }) => [lane, String(router), String(providers), String(retry)]),
+  ),
+  h(
+    'p',
+    { class: 'quiet' },
+    urgentMs > 0
+      ? `The slowest urgent message of the last minute was with its provider after ${duration(urgentMs)}.`
+      : 'No urgent message went out in the last minute.',
   ),
 ];
