@@ -38,6 +38,7 @@ beforeAll(async () => {
       providers: { ...standard.providers, spare: { ...(standard.providers.sandbox as object), port: NOBODYS_PORT } },
       console: { users },
       retention: { texts: '1h' },
+      clients: { tester: { ...(standard.clients.tester as object), perNumber: { most: 2 } } },
     }),
   });
   console_ = await startConsole(rig, port, ENTRY);
@@ -139,6 +140,11 @@ test('a viewer looks, an operator puts right, an admin throws away', async () =>
     [`messages/${id}/text`]: 'admin',
     'providers/nobody/pause': 'operator',
     'providers/nobody/resume': 'operator',
+    'providers/nobody/drain': 'operator',
+    'providers/nobody/try': 'operator',
+    'clients/nobody/begin-again': 'operator',
+    'numbers/begin-again': 'operator',
+    'numbers/suppress': 'operator',
     'letters/again': 'operator',
     'letters/discard': 'admin',
   };
@@ -258,6 +264,74 @@ test('what is known now says what is wrong, and a paused provider is seen', asyn
   await until('it is up again', async () => (await known()).providers[0]!.state === 'up');
 });
 
+test('a draining provider gets only what no other can take; a test message comes with its verdict', async () => {
+  const states = async () => {
+    const { providers } = (await viewer.get('/api/now')).body as { providers: { provider: string; state: string }[] };
+    return Object.fromEntries(providers.map(({ provider, state }) => [provider, state]));
+  };
+  expect(await operator.post('/api/providers/sandbox/drain')).toMatchObject({ body: { draining: ['sandbox'] } });
+  await until('it drains', async () => (await states()).sandbox === 'draining');
+  // It is the only one of its route.
+  const [id = ''] = (await rig.send({ to: '447700900140', text: 'still goes' })).ids;
+  await rig.final(id);
+  expect(await operator.post('/api/providers/sandbox/resume')).toMatchObject({ body: { paused: [] } });
+  await until('it is up again', async () => (await states()).sandbox === 'up');
+
+  const tried = await operator.post('/api/providers/sandbox/try', { to: '+447700900141', text: 'a test' });
+  expect(tried).toMatchObject({ status: 200, body: { verdict: 'accepted', provider: 'sandbox' } });
+  expect(await operator.post('/api/providers/sandbox/try', { to: 'Bob', text: 'a test' })).toMatchObject({
+    status: 400,
+  });
+});
+
+test('clients and numbers: who was refused and why, caps and lists, and letting them in again', async () => {
+  const client = async () => (await viewer.get('/api/clients')).body as { clients: object[]; denials: object[] };
+  await fetch(`${rig.httpUrl}/cgi-bin/sendsms?username=tester&password=wrong&to=447700900150&text=x`);
+  await fetch(`${rig.httpUrl}/v1/messages`, { headers: { authorization: 'Bearer nobodys-key' } });
+  const statuses = [];
+  for (let i = 0; i < 3; i++) statuses.push((await rig.send({ to: '447700900151', text: `code ${i}` })).status);
+  expect(statuses).toEqual([202, 202, 503]);
+  const { denials } = await until('the doors were asked', async () => {
+    const found = await client();
+    return found.denials.length >= 3 && found;
+  });
+  expect(denials).toContainEqual(
+    expect.objectContaining({
+      client: 'tester',
+      claimed: true,
+      door: 'http',
+      detail: expect.stringMatching(/^wrong password/),
+    }),
+  );
+  expect(denials).toContainEqual(expect.objectContaining({ claimed: false, detail: 'no client has this name or key' }));
+  expect(denials).toContainEqual(expect.objectContaining({ client: 'tester', claimed: false, reason: 'number' }));
+  expect(JSON.stringify(denials)).not.toMatch(/wrong"|nobodys-key|9001/);
+
+  const number = '+44 7700 900151';
+  const look = async () => (await viewer.get(`/api/numbers?number=${encodeURIComponent(number)}`)).body;
+  expect(await look()).toMatchObject({
+    number: '4477..51',
+    caps: [{ client: 'tester', most: 2, used: 2 }],
+    suppressed: [],
+  });
+  expect(((await look()).messages as unknown[]).length).toBe(2);
+  expect(await operator.post('/api/numbers/begin-again', { number })).toMatchObject({ status: 200 });
+  expect((await rig.send({ to: '447700900151', text: 'code 3' })).status).toBe(202);
+
+  const listed = (suppressed: boolean) =>
+    operator.post('/api/numbers/suppress', { number, client: 'tester', suppressed });
+  expect(await listed(true)).toMatchObject({ body: { changed: true } });
+  expect((await look()).suppressed).toMatchObject([{ client: 'tester', number: '4477..51', source: 'console' }]);
+  expect((await viewer.get('/api/suppressed')).body).toMatchObject({ count: 1 });
+  await until(
+    'the door refuses it',
+    async () => (await rig.send({ to: '447700900151', text: 'code 4' })).status !== 202,
+  );
+  expect(await listed(false)).toMatchObject({ body: { changed: true } });
+  expect((await look()).suppressed).toEqual([]);
+  expect(await viewer.get('/api/numbers?number=bob')).toMatchObject({ status: 400 });
+});
+
 test('live: what is known comes by itself, and ends with the session', async () => {
   const guest = visitor(console_.url);
   await guest.post('/api/login', { user: 'viewer', password: 'right' });
@@ -269,7 +343,8 @@ test('live: what is known comes by itself, and ends with the session', async () 
   let text = '';
   for await (const chunk of answer.body!) {
     text += decoder.decode(chunk, { stream: true });
-    if (text.split('event: now\ndata: {"at":').length === 3 && !text.includes('ended')) await guest.post('/api/logout');
+    if (text.split('event: now\ndata: {"at":').length >= 3 && !text.includes('event: ended'))
+      await guest.post('/api/logout');
   }
   expect(text).toMatch(/event: ended\ndata: \{\}\n\n$/);
 }, 20_000);

@@ -22,7 +22,7 @@ export function tryProvider(provider) {
   const send = h('button', { class: 'main' }, 'Send');
   const dialog = h(
     'dialog',
-    { 'aria-labelledby': 'try' },
+    { class: 'ask', 'aria-labelledby': 'try' },
     h('h2', { id: 'try' }, `Test ${provider}`),
     h('p', {}, 'One SMS to this number by this provider, now. It costs what an SMS costs.'),
     h(
