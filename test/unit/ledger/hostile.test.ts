@@ -35,7 +35,7 @@ test('no question of a search is read as SQL', async () => {
     seal: memory.seal,
     cancel: unused,
     again: unused,
-    onPaused: () => {},
+    onHeld: () => {},
     onSuppressed: () => {},
   });
   const ask = (question: object) =>
@@ -56,7 +56,7 @@ test('no question of a search is read as SQL', async () => {
     expect(await ask({ ask: 'message', id: evil }), evil).toMatch(refused);
     await ledger.answer({ ask: 'pause', provider: evil, paused: true });
   }
-  expect(await ledger.paused()).toEqual(EVIL);
+  expect(await ledger.held()).toEqual(EVIL);
   expect(await ask({ ask: 'list' })).toBe(2);
 });
 
