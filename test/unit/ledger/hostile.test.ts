@@ -56,7 +56,7 @@ test('no question of a search is read as SQL', async () => {
     expect(await ask({ ask: 'message', id: evil }), evil).toMatch(refused);
     await ledger.answer({ ask: 'pause', provider: evil, paused: true });
   }
-  expect(await ledger.held()).toEqual(EVIL);
+  expect((await ledger.held()).providers).toEqual(EVIL);
   expect(await ask({ ask: 'list' })).toBe(2);
 });
 
