@@ -1,15 +1,16 @@
 // The bus rule, once: parse → handle → publish what follows, confirmed → acknowledge. Nothing is ever given back by
 // nack, so the broker's delivery count counts crashes and cut connections only.
-import type { Channel, ConsumeMessage } from 'amqplib';
+import type { ConsumeMessage } from 'amqplib';
 import { checkEnvelope, type Envelope } from '../messages/envelope.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { type Traced, traceBatch } from '../telemetry/spans.ts';
 import { type Address, type DeadKind, toQueue } from '../topology.ts';
-import { Acks } from './acks.ts';
+import type { Acks } from './acks.ts';
 import type { DeadLetters } from './dead.ts';
 import type { Line } from './line.ts';
-import { MOST_IN_BATCH, type Publisher } from './publish.ts';
+import type { Publisher } from './publish.ts';
+import { Subscription } from './subscription.ts';
 
 /** What follows from one handled message. */
 export type Follow = { to: Address; envelope: Envelope; expiration?: number; mostInBatch?: number };
@@ -39,9 +40,6 @@ export type ConsumeOptions = {
 /** A batch that was delivered so often is split into singles; a single so often delivered is poison. */
 const SPLIT_AFTER = 2;
 const POISON_AFTER = 4;
-const READJUST_MS = 1_000;
-const MEASURE_EVERY_MS = 5_000;
-const SUBSCRIBE_AGAIN_MS = 1_000;
 
 /** One AMQP message: its envelopes, what of it is already on its way to the dead letters, and how to end it. */
 type Delivery = { batch: Envelope[]; aside: Promise<void>[]; ack: () => void; span?: Traced | undefined };
@@ -54,16 +52,7 @@ export class QueueReader implements Consumer {
   readonly #handler: Handler;
   readonly #consumed;
   readonly #waited;
-  #reading = false;
-  #channel: Channel | undefined;
-  #acks: Acks | undefined;
-  #tag: string | undefined;
-  /** Subscribing and unsubscribing wait for each other, so that there is never a second subscription. */
-  #turn: Promise<void> = Promise.resolve();
-  /** Prefetch counts AMQP messages, and one carries 1 to 64 of ours: start low, then follow what really arrives. */
-  #prefetch = 0;
-  #perMessage = MOST_IN_BATCH / 4;
-  #adjustedAt = 0;
+  #subscription: Subscription | undefined;
   #open = 0;
   /** Messages that the handler has. What the broker sent beyond `hold` waits as it came: octets cost less than objects. */
   #held = 0;
@@ -95,115 +84,29 @@ export class QueueReader implements Consumer {
     handler: Handler,
   ): Promise<Consumer> {
     const reader = new QueueReader(publisher, deadLetters, log, options, handler);
-    line.onDown(() => {
-      reader.#channel = undefined;
-      reader.#tag = undefined;
-      reader.#unread = []; // The broker delivers them again.
-      reader.#tellIdle();
-    });
-    await line.onUp(async (model) => {
-      const channel = await model.createChannel();
-      const { queue } = options;
-      channel.on('error', (error) =>
-        log.error({ queue, reason: reasonOf(error) }, 'consumer channel closed by the broker'),
-      );
-      const measuring = setInterval(() => reader.#measure(), MEASURE_EVERY_MS).unref();
-      channel.on('close', () => {
-        clearInterval(measuring);
-        if (reader.#channel === channel) model.close().catch(() => {});
-      });
-      reader.#acks = new Acks(channel);
-      reader.#channel = channel;
-      await reader.#inTurn(() => reader.#subscribe());
+    reader.#subscription = await Subscription.open(line, log, {
+      queue: options.queue,
+      hold: options.hold,
+      onMessage(message, acks) {
+        reader.#unread.push({ message, acks });
+        reader.#takeUnread();
+      },
+      onLost() {
+        reader.#unread = [];
+        reader.#tellIdle();
+      },
     });
     return reader;
   }
 
   async start(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
-    await this.#inTurn(() => this.#subscribe());
+    await this.#subscription!.start();
   }
 
   async stop(): Promise<void> {
-    this.#reading = false;
-    await this.#inTurn(() => this.#unsubscribe());
+    await this.#subscription!.end();
     if (this.#open + this.#unread.length > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    // The last acknowledgements leave at the end of this tick. An answer on their channel says that the broker has them:
-    // whoever stops closes the connection next, and the frames of its channels do not keep to one order.
-    await new Promise((resolve) => setImmediate(resolve));
-    try {
-      await this.#channel?.checkQueue(this.#options.queue);
-    } catch {
-      // The channel is gone: the broker delivers again.
-    }
-  }
-
-  // ── subscription ──
-
-  #inTurn(step: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(step, step);
-    return this.#turn;
-  }
-
-  async #subscribe(): Promise<void> {
-    const channel = this.#channel;
-    const acks = this.#acks;
-    if (!channel || !acks || !this.#reading || this.#tag) return;
-    this.#prefetch = this.#wantedPrefetch();
-    this.#adjustedAt = performance.now();
-    await channel.prefetch(this.#prefetch);
-    const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
-      if (!message) this.#cancelled();
-      else {
-        this.#unread.push({ message, acks });
-        this.#takeUnread();
-      }
-    });
-    if (this.#channel === channel) this.#tag = consumerTag;
-  }
-
-  async #unsubscribe(): Promise<void> {
-    const tag = this.#tag;
-    this.#tag = undefined;
-    if (this.#channel && tag) await this.#channel.cancel(tag).catch(() => {});
-  }
-
-  #cancelled(): void {
-    const { queue } = this.#options;
-    this.#tag = undefined;
-    this.#log.error({ queue }, 'the broker ended this consumer: was its queue deleted?');
-    setTimeout(() => {
-      this.#inTurn(() => this.#subscribe()).catch((error) =>
-        this.#log.error({ queue, reason: reasonOf(error) }, 'cannot read'),
-      );
-    }, SUBSCRIBE_AGAIN_MS);
-  }
-
-  #wantedPrefetch(): number {
-    return Math.max(1, Math.round(this.#options.hold / this.#perMessage));
-  }
-
-  /** When batches got much larger or smaller, read with another prefetch, so that about `hold` messages are held. */
-  #readjust(count: number): void {
-    this.#perMessage += (count - this.#perMessage) / 8;
-    const wanted = this.#wantedPrefetch();
-    const off = wanted > this.#prefetch * 2 || wanted * 2 < this.#prefetch;
-    if (!off || !this.#tag || performance.now() - this.#adjustedAt < READJUST_MS) return;
-    this.#adjustedAt = performance.now();
-    this.#inTurn(async () => {
-      await this.#unsubscribe();
-      await this.#subscribe();
-    }).catch((error) => this.#log.debug({ queue: this.#options.queue, reason: reasonOf(error) }, 'cannot readjust'));
-  }
-
-  /** Also while it does not read: a provider without a bind is when the length of its queues matters. */
-  #measure(): void {
-    const { queue } = this.#options;
-    this.#channel?.checkQueue(queue).then(
-      ({ messageCount }) => metrics.queueMessages.labels(queue).set(Math.round(messageCount * this.#perMessage)),
-      () => {}, // The channel's own events tell.
-    );
+    await this.#subscription!.settled();
   }
 
   // ── the rule ──
@@ -215,7 +118,7 @@ export class QueueReader implements Consumer {
     const delivery: Delivery = { ...this.#parse(message), ack: () => acks.done(deliveryTag) };
     const { batch } = delivery;
     this.#held += batch.length;
-    this.#readjust(Math.max(1, batch.length));
+    this.#subscription!.carried(Math.max(1, batch.length));
     const { timestamp } = message.properties;
     if (timestamp !== undefined) this.#waited.observe(Math.max(0, Math.floor(Date.now() / 1_000) - timestamp));
     const count = Number(message.properties.headers?.['x-delivery-count'] ?? 0);
