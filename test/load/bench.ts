@@ -88,8 +88,9 @@ async function againstKannel(options: Options, rigs: Rigs, machine: string, say:
   const own = systemOptions({ ...options, callbacks: true }, rigs);
   const capacity = await capacityOf(rigs, 50);
   const contenders: Contender[] = [
-    { name: 'hermod', open: () => hermod(own), idleMb: idleOneBoxMb, patienceMs: LATEST_MS },
-    ...stores.map((store) => ({ name: store, open: () => kannel(store, own) })),
+    { name: 'hermod', open: () => hermod(own), idleMb: idleOneBoxMb, patienceMs: LATEST_MS, warmUp: lengths.warmUp },
+    // C needs no compiling while it runs: what grows with the first messages has grown after a tenth of them.
+    ...stores.map((store) => ({ name: store, open: () => kannel(store, own), warmUp: Math.ceil(lengths.warmUp / 10) })),
   ];
   const rows = await compare({ contenders, cases, rounds, lengths, rigs, hold, say: progress(progressLine) });
   const told = { machine, capacity, lengths, rows };
@@ -119,7 +120,7 @@ const print = (value: unknown) => void process.stdout.write(`${JSON.stringify(va
 const progress =
   <Row>(line: (row: Row) => string) =>
   (row: Row) =>
-    void process.stderr.write(`${line(row)}\n`);
+    void process.stderr.write(`${(performance.now() / 1_000).toFixed(0).padStart(4)} s  ${line(row)}\n`);
 
 async function stop(): Promise<void> {
   for (const one of running.splice(0).reverse()) await one.stop();
