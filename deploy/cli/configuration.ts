@@ -87,7 +87,7 @@ function checkFile(file: string, { json }: Options): void {
 }
 
 /** The first listener whose certificate or key clients could not use, or provider whose files we could not. */
-function certificateFault({ config: { listen, providers }, dir }: Loaded): string | undefined {
+export function certificateFault({ config: { listen, providers }, dir }: Loaded): string | undefined {
   for (const [name, listener] of Object.entries(listen)) {
     const tls = listener && 'tls' in listener ? listener.tls : undefined;
     const fault = tls && pemsFault(name, tls, dir);

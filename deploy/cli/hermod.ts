@@ -11,6 +11,7 @@ import { addBrokerUsers } from './broker-users.ts';
 import { addCancel } from './cancel.ts';
 import { addConfiguration } from './configuration.ts';
 import { addDead } from './dead.ts';
+import { addDoctor } from './doctor.ts';
 import { EXIT, Fault } from './fault.ts';
 import { addImport } from './import.ts';
 import { addMessages } from './messages.ts';
@@ -48,6 +49,7 @@ Example:
     .exitOverride();
   for (const add of [
     addConfiguration,
+    addDoctor,
     addBrokerUsers,
     addImport,
     addSend,
@@ -84,6 +86,7 @@ process.stdout.on('error', () => process.exit(EXIT.fine));
 let exitCode: number = EXIT.fine;
 try {
   await commandLine().parseAsync();
+  exitCode = Number(process.exitCode ?? EXIT.fine);
 } catch (error) {
   exitCode = exitCodeOf(error);
 }

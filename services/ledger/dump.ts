@@ -41,6 +41,29 @@ const refuseNewer = (schema: number): number => {
 export const openDump = (file: string, url: string | undefined): Promise<Dump> =>
   url ? postgresDump(url) : sqliteDump(file);
 
+/** Whether the database can be read, and the last step that it has seen. Changes nothing. */
+export async function lookAt(file: string, url: string | undefined): Promise<{ schema: number }> {
+  if (url) {
+    const client = await connect(url);
+    try {
+      const { rows } = await client.query('select max(number) as number from schema_version');
+      return { schema: rows[0].number ?? 0 };
+    } finally {
+      await client.end();
+    }
+  }
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    const { user_version: schema } = db.prepare('pragma user_version').get() as { user_version: number };
+    db.prepare('select 1 from message limit 1').get();
+    return { schema };
+  } catch (error) {
+    throw new Error(`${file} cannot be read: ${reasonOf(error)}`);
+  } finally {
+    db.close();
+  }
+}
+
 async function sqliteDump(file: string): Promise<Dump> {
   if (!existsSync(file)) throw new Error(`there is no ledger at ${file}: has the gateway run with this configuration?`);
   const db = new DatabaseSync(file, { readOnly: true });
