@@ -95,7 +95,7 @@ async function problems(
   if (now === undefined) return noBroker;
   const mine = now.problems.filter((problem) => problem.page === page);
   const words = mine.map(({ text }) => text).join('; ');
-  if (mine.length === 0) return ok(fine({ queues: now.queues.length, providers: now.providers.length }));
+  if (mine.length === 0) return ok(fine({ queues: now.queues, providers: now.providers.length }));
   // While another provider is connected messages go on, and a dead letter can wait for a person.
   const served = page === '/providers' && now.providers.some(({ state }) => state === 'up');
   const urgent = mine.some(({ level, text }) => level === 'bad' && !DEAD_LETTERS.test(text));
