@@ -59,6 +59,8 @@ export class Worker<P> {
   #pumpTimer: NodeJS.Timeout | undefined;
   #pumpScheduled = false;
   #paused = false;
+  /** Why it does not read now. */
+  #resting: string | undefined;
   #stopping = false;
 
   constructor(options: WorkerOptions<P>) {
@@ -125,8 +127,9 @@ export class Worker<P> {
       const ending: Ending = { kind: 'unknown', reason: 'a worker ended while it held this message' };
       if (provider.onUnknown === 'park') return followsOf(arrived, ending, provider, Date.now());
     }
-    // Still on its way to us when this worker began to stop: what was given back would wait here for nobody.
+    // Still on its way to us when this worker began to stop or to rest: it would wait here for nobody.
     if (this.#stopping) return followsOf(arrived, { kind: 'waited' }, provider, Date.now());
+    if (this.#resting) return followsOf(arrived, { kind: 'unavailable', reason: this.#resting }, provider, Date.now());
     const span = traceProcess(this.#service, egressQueue(this.#name, arrived.lane), arrived);
     const message = span ? { ...arrived, traceparent: span.traceparent } : arrived;
     const follows = new Promise<Follow[]>((resolve) => {
@@ -278,11 +281,13 @@ export class Worker<P> {
 
   #read(): void {
     if (this.#stopping || this.#paused || this.#binds.size === 0) return;
+    this.#resting = undefined;
     for (const consumer of this.#consumers) void consumer.start();
   }
 
   /** Nobody is bound, or nothing is wanted: stop reading, and give what was not handed over back to the router. */
   #rest(reason: string): void {
+    this.#resting = reason;
     for (const consumer of this.#consumers) void consumer.stop();
     this.#giveBackAll({ kind: 'unavailable', reason });
   }

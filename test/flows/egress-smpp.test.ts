@@ -7,9 +7,11 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { openBus } from '#shared/bus/bus.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
+import { toSubmit } from '#shared/topology.ts';
 import { startSmsc } from '../../services/sandbox/smsc.ts';
 import { newAuthority } from '../rig/certificates.ts';
 import { type Rig, type RigOptions, startRig } from '../rig/rig.ts';
+import { smsAt } from '../rig/story.ts';
 import { until } from '../rig/until.ts';
 
 let rig: Rig;
@@ -220,7 +222,7 @@ describe('routes and time', () => {
   });
 
   test('a refusal of one provider only goes to the next', async () => {
-    const second = await import('../../services/sandbox/smsc.ts').then(({ startSmsc }) => startSmsc({ keep: 0 }));
+    const second = await startSmsc({ keep: 0 });
     await start({
       smsc: { reject: [{ prefix: '', status: 0x45 }] },
       settings: (standard) => ({
@@ -236,6 +238,38 @@ describe('routes and time', () => {
       await until('the second is bound', () => second.binds().now > 0);
       expect(await rig.final(await send())).toMatchObject({ state: 'sent', provider: 'second' });
     } finally {
+      await second.stop();
+    }
+  });
+
+  test('what a worker has read and not handed over goes to the next provider at once when its bind is lost', async () => {
+    const second = await startSmsc({ keep: 0 });
+    await start({
+      smsc: { respDelayMs: 500 },
+      settings: (standard) => ({
+        ...standard,
+        providers: {
+          sandbox: { ...(standard.providers.sandbox as object), window: 20 },
+          second: { bearer: 'smpp', host: '127.0.0.1', port: second.port, systemId: 'x' },
+        },
+        routes: [{ to: ['sandbox', 'second'] }],
+      }),
+    });
+    const bus = await openBus(rig.amqpUrl, 'test', openLog('test'));
+    try {
+      await until('the second is bound', () => second.binds().now > 0);
+      const numbers = Array.from({ length: 640 }, (_, i) => `${447_700_910_000 + i}`);
+      const batch = numbers.map((to) => smsAt(Date.now(), { client: 'tester', lane: 'bulk', to, given: to }));
+      for (let from = 0; from < batch.length; from += 64)
+        await bus.publish(toSubmit('bulk'), batch.slice(from, from + 64));
+      await until('a window is handed over', () => rig.smsc.received.length >= 20);
+      rig.smsc.set({ refuseBinds: 0x0d });
+      rig.smsc.dropAll();
+      const arrived = () => new Set([...rig.smsc.received, ...second.received].map(({ dest }) => dest.addr)).size;
+      // It holds two windows, in two AMQP messages of one window each; a third had been delivered. The rest stays queued.
+      await until('more than it held', () => arrived() > 40, 20_000);
+    } finally {
+      await bus.close();
       await second.stop();
     }
   });
