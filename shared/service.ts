@@ -7,6 +7,7 @@ import { missingFrom } from './bus/declared.ts';
 import { lastingFault } from './bus/dial.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { tellRunning } from './running.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
 import { registry } from './telemetry/metrics.ts';
 import { flushTraces, openTraces } from './telemetry/spans.ts';
@@ -36,7 +37,7 @@ export async function hostServices(
   services: readonly Service[],
   { loaded, amqpUrl, adminPort }: HostOptions,
 ): Promise<Host> {
-  const { config, file, dir } = loaded;
+  const { config, file, dir, mark } = loaded;
   const started: { name: string; running: Running; bus: Bus }[] = [];
   const admin = fastify({ logger: false, bodyLimit: 1_024 });
   const notReady = () => {
@@ -53,7 +54,9 @@ export async function hostServices(
   });
   admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
 
+  let untell = () => {};
   const stop = async () => {
+    untell();
     for (const { name, running, bus } of started.splice(0).reverse()) {
       await running.stop().catch((error) => openLog(name).error({ reason: reasonOf(error) }, 'did not stop cleanly'));
       await bus.close();
@@ -80,6 +83,7 @@ export async function hostServices(
       .catch((error) => {
         throw portError(error, 'listen.admin');
       });
+    untell = tellRunning(started, mark);
   } catch (error) {
     await stop();
     throw error;

@@ -9,6 +9,7 @@ import { openAccounts } from './accounts.ts';
 import { addAssets } from './assets.ts';
 import { addAudit } from './audit.ts';
 import { addClients } from './clients.ts';
+import { addConfiguration } from './configuration.ts';
 import { openDenials } from './denials.ts';
 import { addDoor } from './door.ts';
 import { addLetters } from './letters.ts';
@@ -25,7 +26,7 @@ const ENTRY = 'HERMOD_CONSOLE_ENTRY';
 
 export const consoleService: Service = {
   name: 'console',
-  async start({ config, dir, bus, log }: Context) {
+  async start({ config, file, dir, bus, log }: Context) {
     const listener = config.listen.console;
     if (!listener) throw new Error('the configuration has no listen.console: add it, or do not start console');
     const entry = process.env[ENTRY];
@@ -52,6 +53,7 @@ export const consoleService: Service = {
         addNumbers(scope, bus, config);
         addLetters(scope, bus, watch);
         addAudit(scope, bus);
+        await addConfiguration(scope, bus, file);
       },
       { prefix: '/api' },
     );

@@ -48,6 +48,16 @@ export const news = z.discriminatedUnion('kind', [
   }),
   /** The ledger about the suppression lists: every few seconds and at every change. */
   z.looseObject({ kind: z.literal('suppressions'), list: z.string(), version: z.int() }),
+  /** Every service about itself: see running.ts. */
+  z.looseObject({
+    kind: z.literal('service'),
+    service: z.string(),
+    instance: z.string(),
+    host: z.string(),
+    startedAt: z.int(),
+    version: z.string(),
+    mark: z.string(),
+  }),
   /** A question to every service that knows: see `askAll`. */
   z.looseObject({
     kind: z.literal('ask'),

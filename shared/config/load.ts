@@ -1,4 +1,5 @@
 // Reads and checks the configuration file. Every fault is one line: file, line, what is wrong, what to write instead.
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
@@ -15,7 +16,11 @@ export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
-export type Loaded = { config: Config; file: string; dir: string };
+/** `mark` stands for the file's text. */
+export type Loaded = { config: Config; file: string; dir: string; mark: string };
+
+/** Tells texts of configuration files apart without showing them. */
+export const markOf = (text: string) => hash('sha256', text).slice(0, 12);
 
 /** Reads `file`, fills `${NAME}` from `env` and `${file:…}` from disk, and checks it. Throws ConfigError. */
 export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): Loaded {
@@ -27,7 +32,7 @@ export function loadConfig(file: string, env: NodeJS.ProcessEnv = process.env): 
     const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message;
     throw new ConfigError(`${file}: ${why}`);
   }
-  return { config: parseConfig(text, file, env), file: path, dir: dirname(path) };
+  return { config: parseConfig(text, file, env), file: path, dir: dirname(path), mark: markOf(text) };
 }
 
 export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv): Config {

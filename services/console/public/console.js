@@ -4,6 +4,7 @@ import { h, link } from './dom.js';
 import { account, enrol } from './pages/account.js';
 import { audit } from './pages/audit.js';
 import { clients } from './pages/clients.js';
+import { configuration } from './pages/configuration.js';
 import { logIn } from './pages/log-in.js';
 import { messages } from './pages/messages.js';
 import { now } from './pages/now.js';
@@ -20,6 +21,7 @@ const PAGES = [
   { path: /^\/providers$/, name: 'Providers', page: providers },
   { path: /^\/clients$/, name: 'Clients', page: clients },
   { path: /^\/numbers$/, name: 'Numbers', page: numbers },
+  { path: /^\/configuration$/, name: 'Configuration', page: configuration },
   { path: /^\/queues$/, name: 'Queues', page: queues },
   { path: /^\/account$/, name: 'Your account', page: account },
   { path: /^\/audit$/, name: 'Audit', page: audit },
@@ -31,6 +33,7 @@ const MENU = {
   '/queues': 'Queues',
   '/clients': 'Clients',
   '/numbers': 'Numbers',
+  '/configuration': 'Configuration',
   '/audit': 'Audit',
 };
 const ADMINS = new Set(['/audit']);
