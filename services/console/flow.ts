@@ -16,7 +16,7 @@ export type Flow = {
   /** Epoch ms: what came before is not in it. */
   since: number;
   doors: { door: string; accepted: Rate; refused: Rate }[];
-  /** `lastAt`: epoch ms, to the slot. */
+  /** `lastAt`: when that was told last, epoch ms. */
   clients: { client: string; accepted: Rate; lastAt: number }[];
   /** Hand-overs by how they ended. `share`: part (0 to 1) of all messages that providers took in the last hour. */
   providers: { provider: string; taken: Rate; share: number; endings: Record<string, number> }[];
@@ -29,6 +29,7 @@ export type Flow = {
 export class LastHour {
   readonly #slots: Slot[] = [];
   readonly #since: number;
+  readonly #acceptedAt = new Map<string, number>();
 
   constructor(now: number) {
     this.#since = now;
@@ -38,7 +39,7 @@ export class LastHour {
     if (item.kind === 'counts') {
       for (const { n, door, client, state } of item.counts as { n: number; [label: string]: unknown }[]) {
         if (item.of === 'accepted') this.#add(now, n, 'door', String(door), 'accepted');
-        if (item.of === 'accepted') this.#add(now, n, 'client', String(client), 'accepted');
+        if (item.of === 'accepted') this.#accepted(now, n, String(client));
         if (item.of === 'refused') this.#add(now, n, 'door', String(door), 'refused');
         if (item.of === 'final') this.#add(now, n, 'ended', String(state), '');
       }
@@ -70,7 +71,7 @@ export class LastHour {
       clients: names('client').map((client) => ({
         client,
         accepted: rate('client', client, 'accepted'),
-        lastAt: this.#lastAt(keyOf(['client', client, 'accepted'])),
+        lastAt: this.#acceptedAt.get(client) ?? 0,
       })),
       providers: names('provider').map((provider) => {
         const taken = rate('provider', provider, 'done');
@@ -98,8 +99,9 @@ export class LastHour {
     return slot;
   }
 
-  #lastAt(key: string): number {
-    return this.#slots.findLast(({ counts }) => counts.has(key))?.at ?? 0;
+  #accepted(now: number, n: number, client: string): void {
+    this.#add(now, n, 'client', client, 'accepted');
+    if (this.#acceptedAt.has(client) || this.#acceptedAt.size < MOST_KEYS) this.#acceptedAt.set(client, now);
   }
 
   #sums(since: number): Map<string, number> {
