@@ -26,6 +26,8 @@ export type Denials = {
 
 const EVERY_MS = 5_000;
 const ANSWER_WITHIN_MS = 500;
+/** What makes the words of a limit other words each second. */
+const WAIT = /: try again in \d+ s$/;
 
 export function openDenials(bus: Bus): Denials {
   let known: Denial[] = [];
@@ -53,7 +55,8 @@ export function openDenials(bus: Bus): Denials {
 export function together(answers: readonly RefusalsOf[]): Denial[] {
   const denials = new Map<string, Denial>();
   for (const { door, refusals } of answers) {
-    for (const { at, address, client = undefined, claimed, reason, detail = '' } of refusals) {
+    for (const { at, address, client = undefined, claimed, reason, detail: said = '' } of refusals) {
+      const detail = said.replace(WAIT, '');
       const who = client ?? claimed;
       const key = JSON.stringify([door, address, who, reason, detail]);
       const one = denials.get(key) ?? {

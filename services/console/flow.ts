@@ -16,7 +16,7 @@ export type Flow = {
   /** Epoch ms: what came before is not in it. */
   since: number;
   doors: { door: string; accepted: Rate; refused: Rate }[];
-  /** `lastAt`: when that was told last, epoch ms. */
+  /** `lastAt`: one was accepted then or a little later, epoch ms. */
   clients: { client: string; accepted: Rate; lastAt: number }[];
   /** Hand-overs by how they ended. `share`: part (0 to 1) of all messages that providers took in the last hour. */
   providers: { provider: string; taken: Rate; share: number; endings: Record<string, number> }[];
@@ -39,7 +39,7 @@ export class LastHour {
     if (item.kind === 'counts') {
       for (const { n, door, client, state } of item.counts as { n: number; [label: string]: unknown }[]) {
         if (item.of === 'accepted') this.#add(now, n, 'door', String(door), 'accepted');
-        if (item.of === 'accepted') this.#accepted(now, n, String(client));
+        if (item.of === 'accepted') this.#accepted(now, n, String(client), item.since);
         if (item.of === 'refused') this.#add(now, n, 'door', String(door), 'refused');
         if (item.of === 'final') this.#add(now, n, 'ended', String(state), '');
       }
@@ -99,9 +99,9 @@ export class LastHour {
     return slot;
   }
 
-  #accepted(now: number, n: number, client: string): void {
+  #accepted(now: number, n: number, client: string, since: number): void {
     this.#add(now, n, 'client', client, 'accepted');
-    if (this.#acceptedAt.has(client) || this.#acceptedAt.size < MOST_KEYS) this.#acceptedAt.set(client, now);
+    if (this.#acceptedAt.has(client) || this.#acceptedAt.size < MOST_KEYS) this.#acceptedAt.set(client, since);
   }
 
   #sums(since: number): Map<string, number> {

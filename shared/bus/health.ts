@@ -40,10 +40,11 @@ export const news = z.discriminatedUnion('kind', [
     providers: z.array(z.string()),
     draining: z.array(z.string()).optional(),
   }),
-  /** A door or the ledger: messages accepted, requests refused, messages ended since the last such news. */
+  /** A door or the ledger: messages accepted, requests refused, messages ended, all since then (epoch ms). */
   z.looseObject({
     kind: z.literal('counts'),
     of: z.enum(['accepted', 'refused', 'final']),
+    since: z.int(),
     counts: z.array(z.looseObject({ n: z.number() })),
   }),
   /** The ledger about the suppression lists: every few seconds and at every change. */

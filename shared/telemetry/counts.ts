@@ -13,6 +13,7 @@ export type Counted = keyof typeof COUNTERS;
 /** Tells what was counted since the last time, of the rows that have these labels. Returns what ends it. */
 export function tellCounts(bus: Pick<Bus, 'announce'>, of: Counted, only: Record<string, string> = {}): () => void {
   let before: Map<string, number> | undefined;
+  let since = Date.now();
   const tell = async () => {
     const { values } = await COUNTERS[of].get();
     const mine = values.filter(({ labels }) => Object.entries(only).every(([k, v]) => (labels as never)[k] === v));
@@ -21,8 +22,9 @@ export function tellCounts(bus: Pick<Bus, 'announce'>, of: Counted, only: Record
       .map(({ labels, value }) => ({ ...labels, n: value - (before?.get(JSON.stringify(labels)) ?? 0) }))
       .filter(({ n }) => n > 0);
     if (before && counts.length > 0)
-      bus.announce({ kind: 'counts', of, counts: counts.sort((a, b) => b.n - a.n).slice(0, MOST_ROWS) });
+      bus.announce({ kind: 'counts', of, since, counts: counts.sort((a, b) => b.n - a.n).slice(0, MOST_ROWS) });
     before = now;
+    since = Date.now();
   };
   void tell();
   const timer = setInterval(tell, EVERY_MS);

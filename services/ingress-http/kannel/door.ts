@@ -89,7 +89,8 @@ async function sendsms(
     await submit(bus, messages, verified.client, address, log);
   } catch (error) {
     if (!(error instanceof Excess)) return no(TEMPORARY);
-    return no({ ...TEMPORARY, reason: error.reason, retryAfterS: error.retryAfterS });
+    const refusal = { ...TEMPORARY, reason: error.reason, retryAfterS: error.retryAfterS };
+    return noted(refusal, address, user, { fields, detail: error.message });
   }
   return messages;
 }
