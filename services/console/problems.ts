@@ -1,6 +1,6 @@
 // What is wrong, in words, the worst first: pure, from what is known now.
 import type { ProviderRow } from '#shared/egress/heard.ts';
-import { LANES, LEDGER, NOTIFIER, routerQueue } from '#shared/topology.ts';
+import { egressQueue, LANES, LEDGER, NOTIFIER, routerQueue } from '#shared/topology.ts';
 import type { Denial } from './denials.ts';
 import { type Depth, deadCounts } from './depths.ts';
 import type { Flow } from './flow.ts';
@@ -46,9 +46,11 @@ export function problemsOf({ broker, ledger, providers, lateReceipts, depths, de
     if (state === 'no worker')
       add('bad', `No worker speaks for ${provider}: is its egress service running?`, '/providers');
     else if (state === 'not bound') add('bad', `${provider} is not connected${said}`, '/providers');
-    else if (state === 'paused')
-      add('note', `${provider} is paused: its messages take the next provider, or wait`, '/providers');
-    else if (state === 'draining')
+    else if (state === 'paused') {
+      const n = queuedFor(provider, depths);
+      if (n > 0) add('bad', `${provider} is paused, and ${n} in its queues wait for it`, '/providers');
+      else add('note', `${provider} is paused: its messages take the next provider, or wait`, '/providers');
+    } else if (state === 'draining')
       add('note', `${provider} drains: it gets only what no other provider can take`, '/providers');
     else if (errorsPerSecond > ERROR_SHARE * all)
       add(
@@ -77,6 +79,11 @@ const READ = new Map([
   [NOTIFIER, 'callbacks wait'],
   ...LANES.map((lane) => [routerQueue(lane), `no ${lane} message goes on`] as const),
 ]);
+
+const queuedFor = (provider: string, depths: readonly Depth[]) => {
+  const queues = new Set(LANES.map((lane) => egressQueue(provider, lane)));
+  return depths.reduce((sum, { queue, waiting }) => (queues.has(queue) ? sum + Math.max(0, waiting) : sum), 0);
+};
 
 const RECENT_MS = 15 * 60_000;
 const MOST_DENIALS = 5;

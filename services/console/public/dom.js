@@ -89,7 +89,8 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 /** A time span in one unit. */
 export function duration(ms) {
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 120_000) return `${round(ms / 1_000)} s`;
+  if (ms < 10_000) return `${round(ms / 1_000)} s`;
+  if (ms < 120_000) return `${Math.round(ms / 1_000)} s`;
   if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
   return ms < 172_800_000 ? `${Math.round(ms / 3_600_000)} h` : `${Math.round(ms / 86_400_000)} days`;
 }

@@ -44,11 +44,11 @@ const saying = (doors, ways, lanes) =>
   ].join('; ');
 
 function draw(width, left, right, lanes, label) {
-  const rows = Math.max(left.length, right.length, lanes.length);
+  const rows = Math.max(left.length, right.length);
   const height = rows * (BOX.height + BOX.gap);
   const wide = Math.floor(width < NARROW ? width * 0.27 : Math.min(190, width * 0.24));
   const middle = Math.round((width - wide) / 2);
-  const all = { left: column(left, height), right: column(right, height), lanes: column(lanes, height) };
+  const all = { left: column(left, height), right: column(right, height) };
   const svg = s('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', 'aria-label': label });
   const y = height / 2;
   svg.append(
