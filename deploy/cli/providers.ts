@@ -1,4 +1,4 @@
-// `hermod providers`, `pause` and `resume`: what the workers say about their providers, and who may take messages.
+// `hermod providers`, `pause`, `drain` and `resume`: what the workers say about their providers, and who may take messages.
 import { setTimeout as pass } from 'node:timers/promises';
 import type { Command } from 'commander';
 import type { Bus } from '#shared/bus/bus.ts';
@@ -32,8 +32,13 @@ export function addProviders(program: Command): void {
     .addHelpText('after', '\nExample:\n  hermod pause sms4-main')
     .action((provider: string, _options, command: Command) => setPaused(provider, true, optionsOf(command)));
   program
+    .command('drain <provider>')
+    .description('hand nothing new to a provider while another one can take it, and finish what waits for it')
+    .addHelpText('after', '\nExample:\n  hermod drain sms4-main')
+    .action((provider: string, _options, command: Command) => drain(provider, optionsOf(command)));
+  program
     .command('resume <provider>')
-    .description('hand messages to a paused provider again')
+    .description('hand messages to a paused or draining provider again')
     .addHelpText('after', '\nExample:\n  hermod resume sms4-main')
     .action((provider: string, _options, command: Command) => setPaused(provider, false, optionsOf(command)));
 }
@@ -63,17 +68,37 @@ async function hear(bus: Bus, names: readonly string[]): Promise<ProviderRow[]> 
   await bus.listen((item) => {
     if (item.kind === 'provider') heard.set(`${item.provider} ${item.worker}`, item);
   });
-  const [paused] = await Promise.all([
+  const [paused, draining] = await Promise.all([
     askLedger<string[]>(bus, { ask: 'paused' }, LISTEN_MS).catch(() => []),
+    askLedger<string[]>(bus, { ask: 'draining' }, LISTEN_MS).catch(() => []),
     pass(LISTEN_MS),
   ]);
-  return providerRows(names, [...heard.values()], paused);
+  return providerRows(names, [...heard.values()], paused, draining);
+}
+
+async function drain(provider: string, options: Options): Promise<void> {
+  const names = providersIn(configFile(options));
+  if (!names.includes(provider)) throw notFound(`there is no provider ${provider}: ${names.join(', ') || 'none'}`);
+  const draining = await withBus(options, (bus) =>
+    audited(bus, { action: 'drain', object: `provider ${provider}` }, () =>
+      askLedger<string[]>(bus, { ask: 'drain', provider }),
+    ),
+  );
+  if (options.json) return sayJson({ draining });
+  say(`${provider} drains: it gets only what no other provider of the route can take, and finishes what waits for it`);
+  say(
+    `hermod providers shows what is left; hermod pause ${provider} stops the rest, hermod resume ${provider} ends this.`,
+  );
 }
 
 async function setPaused(provider: string, paused: boolean, options: Options): Promise<void> {
   const names = providersIn(configFile(options));
   const { before, now } = await withBus(options, async (bus) => {
-    const before = await askLedger<string[]>(bus, { ask: 'paused' });
+    const [held, drained] = [
+      await askLedger<string[]>(bus, { ask: 'paused' }),
+      await askLedger<string[]>(bus, { ask: 'draining' }),
+    ];
+    const before = paused ? held : [...held, ...drained];
     // One that was removed from the configuration while it was paused can still be resumed.
     if (!names.includes(provider) && !(before.includes(provider) && !paused))
       throw notFound(`there is no provider ${provider}: ${names.join(', ') || 'the configuration names none'}`);

@@ -281,6 +281,14 @@ test('a paused provider gets nothing until it is resumed', async () => {
   oneLine(await hermod(['audit', '--since', 'yesterday']), 2, /--since takes a duration/);
 });
 
+test('a draining provider is shown as such, until it is resumed', async () => {
+  const [drained, unknown] = await Promise.all([hermod(['drain', 'sandbox']), hermod(['drain', 'nobody'])]);
+  expect(drained).toMatchObject({ code: 0, out: expect.stringMatching(/^sandbox drains: /) });
+  oneLine(unknown, 3, /there is no provider nobody: sandbox, spare/);
+  expect((await hermod(['providers'])).out).toMatch(/\nsandbox +draining +1\/1/);
+  expect((await hermod(['resume', 'sandbox'])).out).toBe('sandbox takes messages again\n');
+});
+
 test('dead letters are listed, hidden, sent again and dropped', async () => {
   const message = smsTo('447700900125', { provider: 'spare', refusedBy: ['sandbox'] });
   const given = smsTo('447700900126');
