@@ -229,3 +229,13 @@ describe('late receipts', () => {
     expect(share()).toBe(1);
   });
 });
+
+test('a draining provider is well, and has no share of its own; when it is lost it is lost', () => {
+  seconds(3);
+  health.drain(['a']);
+  expect(health.standing('a', now)).toMatchObject({ up: true, share: 0, words: expect.stringContaining('drained') });
+  seconds(1, { bound: 0 });
+  expect(health.standing('a', now)).toMatchObject({ up: false });
+  health.drain([]);
+  expect(health.standing('a', now).words).not.toContain('drained');
+});

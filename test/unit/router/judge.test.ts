@@ -45,6 +45,28 @@ describe('which route', () => {
   });
 });
 
+describe('why it goes there', () => {
+  const routes = [route(['a', 'b'])];
+  const draining: Knowledge = {
+    policy: compilePolicy({ routes, providers: {} }),
+    standing: (provider) => ({ up: true, share: provider === 'a' ? 0 : 1, words: provider === 'a' ? 'drained' : 'up' }),
+  };
+
+  test('nothing is put into words for the first choice', () => {
+    expect(verdict({}, routes)).not.toHaveProperty('why');
+    expect(verdict({}, routes, ['b'])).not.toHaveProperty('why');
+  });
+
+  test('what keeps the ones before it is told', () => {
+    expect(judge(base, draining, NOW)).toMatchObject({ provider: 'b', why: expect.stringContaining('; a: drained') });
+  });
+
+  test('a draining provider gets what no other can take', () => {
+    expect(judge({ ...base, smsc: 'a' }, draining, NOW)).toMatchObject({ kind: 'send', provider: 'a' });
+    expect(judge({ ...base, refusedBy: ['b'] }, draining, NOW)).toMatchObject({ kind: 'send', provider: 'a' });
+  });
+});
+
 describe('what comes back', () => {
   const two = [route(['a', 'b'])];
   const failed = (outcome: 'retry' | 'unavailable' | 'refused' | 'unknown') => ({
