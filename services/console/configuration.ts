@@ -79,7 +79,7 @@ function leavesOf(text: string): Map<string, string> {
     else leaves.set(path, JSON.stringify(value) ?? '');
   };
   try {
-    walk(parse(text, { logLevel: 'silent' }), '', 0);
+    walk(parse(text, { logLevel: 'error' }), '', 0);
   } catch {
     // Half written, perhaps: its fault is shown beside.
   }
