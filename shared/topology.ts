@@ -17,6 +17,7 @@ export const REPORT_KINDS = [
   'final',
   'receipt',
   'incoming',
+  'fallback',
   'told',
   'audit',
   'mark',

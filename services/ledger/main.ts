@@ -10,6 +10,7 @@ import { LEDGER, LEDGER_RPC, toSubmit } from '#shared/topology.ts';
 import { sendAgain, takeBack } from './again.ts';
 import { openAnswers } from './answers.ts';
 import { openDatabase } from './database.ts';
+import { Fallbacks } from './fallback.ts';
 import { Late } from './late.ts';
 import { openOutbox } from './outbox.ts';
 import { openRecorder } from './record.ts';
@@ -44,7 +45,9 @@ export const ledger: Service = {
       giveUpAfter: config.callbacks.giveUpAfter,
       onUntold: (callback, reason) => void telling.putAside(callback, reason),
     });
+    const fallbacks = new Fallbacks(seal);
     const recorder = openRecorder({
+      fallbacks,
       outbox,
       seal,
       keepTexts: config.retention.texts !== undefined,
@@ -62,7 +65,20 @@ export const ledger: Service = {
     });
     const writer = openWriter(db, recorder, log, (callbacks) => void telling.tell(callbacks));
     const telling = openTelling({ config, bus, writer, outbox });
-    const work = openWork({ config, bus, log, db, writer, recorder, seal, outbox, late, telling, mark: () => mark });
+    const work = openWork({
+      config,
+      bus,
+      log,
+      db,
+      writer,
+      recorder,
+      fallbacks,
+      seal,
+      outbox,
+      late,
+      telling,
+      mark: () => mark,
+    });
     const answers = openAnswers({
       db,
       writer,

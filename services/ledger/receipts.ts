@@ -26,7 +26,7 @@ export type Receipts = {
 };
 
 export function openReceipts(options: RecorderOptions, setState: SetState): Receipts {
-  const { outbox, receiptsWithin } = options;
+  const { outbox, receiptsWithin, fallbacks } = options;
   const learned = new Learned();
 
   function received(sheet: Sheet, receipt: ReportOf<'receipt'>, now: number, before?: UnmatchedRow): Callback[] {
@@ -80,6 +80,10 @@ export function openReceipts(options: RecorderOptions, setState: SetState): Rece
     if (state === 'buffered') return outbox.owe(sheet, message, owed, now);
     const final = stateByReceipts(sheet.attempts(message.id));
     if (!final) return [];
+    if (final !== 'delivered' && fallbacks.awaits(sheet, message.id)) {
+      fallbacks.hurry(sheet, message.id, now);
+      return [];
+    }
     const reason = final === 'delivered' ? '' : `receipt: ${stat}${error ? ` ${error}` : ''}`;
     setState(sheet, message, final, true, { at, provider, reason });
     if (final === 'delivered') sheet.after.push(() => observeDelivered(message, at));

@@ -7,6 +7,7 @@ import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { closeContent } from './again.ts';
 import { addEntry } from './audit.ts';
+import type { Fallbacks } from './fallback.ts';
 import { type Form, idKey } from './match.ts';
 import type { Outbox } from './outbox.ts';
 import { endText, refusalText } from './owed.ts';
@@ -17,6 +18,7 @@ import type { Kept, Sheet } from './sheet.ts';
 import { hasOpenHandover, openState } from './state.ts';
 
 export type RecorderOptions = {
+  fallbacks: Fallbacks;
   outbox: Outbox;
   seal: Seal;
   /** Texts are kept, encrypted. */
@@ -47,7 +49,7 @@ export type Recorder = {
 };
 
 export function openRecorder(options: RecorderOptions): Recorder {
-  const { outbox, seal, receiptsWithin } = options;
+  const { outbox, seal, receiptsWithin, fallbacks } = options;
   const setState = openState(options);
   const receipts = openReceipts(options, setState);
 
@@ -63,6 +65,9 @@ export function openRecorder(options: RecorderOptions): Recorder {
         return ended(sheet, envelope, now);
       case 'receipt':
         return receipts.received(sheet, envelope, now);
+      case 'fallback':
+        options.fallbacks.asked(sheet, envelope);
+        return [];
       case 'incoming':
         return incoming(sheet, envelope);
       case 'told':
@@ -150,6 +155,10 @@ export function openRecorder(options: RecorderOptions): Recorder {
     if (provider || open) sheet.addAttempt(attempt({ id, handover, at, provider }, { outcome: state, reason: words }));
     // A provider that took it earlier has the last word.
     if (message.final || open) return [];
+    if (state !== 'expired' && fallbacks.awaits(sheet, id)) {
+      fallbacks.hurry(sheet, id, now);
+      return [];
+    }
     setState(sheet, message, state, true, { at, provider, reason: words });
     return owedByEnd(sheet, message, now);
   }

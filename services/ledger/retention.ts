@@ -59,7 +59,7 @@ export function retentionSteps(retention: Config['retention'], seal: Seal): Step
     const text = 'select id from message where id < $1 and final = 1 order by id limit $2';
     const ids = idsOf(await sql.rows<Id>(text, firstIdAt(now - retention.messages), AT_ONCE));
     for (const table of ['attempt', 'outbox']) await runIn(sql, `delete from ${table} where message_id in`, ids);
-    for (const table of ['kept_text', 'resent']) await runIn(sql, `delete from ${table} where id in`, ids);
+    for (const table of ['kept_text', 'resent', 'fallback']) await runIn(sql, `delete from ${table} where id in`, ids);
     await runIn(sql, 'delete from message where id in', ids);
     return ids.length;
   };

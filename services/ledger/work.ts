@@ -9,6 +9,7 @@ import { metrics } from '#shared/telemetry/metrics.ts';
 import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
 import type { Held } from './answers.ts';
 import { type Database, insertRows, type Sql } from './database.ts';
+import { type Fallbacks, fallbackReleased, isFallbackDue, leftOverFallbacks, releaseFallbacks } from './fallback.ts';
 import { type HandedOn, handOn, handOnBroken, partsWaiting } from './hand-on.ts';
 import { GRACE_MS, type Judged, judgeDue, tryAgain } from './judge.ts';
 import type { Late } from './late.ts';
@@ -25,6 +26,7 @@ const EVERY_MS = {
   due: 1_000,
   release: 200,
   handOn: 200,
+  fallback: 500,
   mark: 5_000,
   judge: 1_000,
   tryAgain: 1_000,
@@ -41,6 +43,7 @@ export type WorkOptions = {
   db: Database;
   writer: Writer;
   recorder: Recorder;
+  fallbacks: Fallbacks;
   seal: Seal;
   outbox: Outbox;
   late: Late;
@@ -61,7 +64,7 @@ export type Work = {
 };
 
 export function openWork(options: WorkOptions): Work {
-  const { config, bus, log, db, writer, recorder, seal, outbox, late, telling } = options;
+  const { config, bus, log, db, writer, recorder, fallbacks, seal, outbox, late, telling } = options;
   const { receiptsWithin } = config.ledger;
   const asksAlways = (provider: string) => alwaysAsks(config.providers[provider]);
   const judging = { recorder, receiptsWithin, asksAlways };
@@ -136,6 +139,30 @@ export function openWork(options: WorkOptions): Work {
     return true;
   }
 
+  const publishMark = () =>
+    bus.publish(toReport('mark'), [{ v: VERSION.report, type: 'report', kind: 'mark', at: Date.now() }]);
+
+  async function fallBack(messages: readonly Sms[]): Promise<boolean> {
+    if (messages.length === 0) return false;
+    await Promise.all(messages.map((sms) => bus.publish(toQueue(routerQueue(sms.lane)), [sms])));
+    await writer.run((sql) => fallbackReleased(sql, messages));
+    return true;
+  }
+  /** Receipts that came in time are read before the mark that is asked for when the time has come. */
+  async function fallbacksDue(): Promise<boolean> {
+    const now = Date.now();
+    fallbacks.forget(now);
+    if (fallbacks.isEmpty || !(await isFallbackDue(db.read, now))) return false;
+    const mark = options.mark();
+    if (mark === 0 || !(await isFallbackDue(db.read, mark))) {
+      await publishMark();
+      return false;
+    }
+    const messages = await writer.run((sql) => releaseFallbacks(sql, seal, fallbacks, mark, now));
+    metrics.fallbacks.inc(messages.length);
+    return fallBack(messages);
+  }
+
   async function forget(): Promise<boolean> {
     let more = false;
     for (const step of steps) more = mayHaveMore(await writer.run((sql) => step(sql, Date.now()))) || more;
@@ -151,6 +178,8 @@ export function openWork(options: WorkOptions): Work {
       await insertRows(sql, 'known_provider (name, seen_at)', 'on conflict (name) do nothing', providers);
     });
     while (await toRouter(await leftOver(db.read, seal)));
+    await fallbacks.read(db.read, Date.now());
+    while (await fallBack(await leftOverFallbacks(db.read, seal)));
   }
 
   const announceSuppressed = async () => bus.announce({ kind: 'suppressions', ...(await standing(db.read)) });
@@ -167,9 +196,10 @@ export function openWork(options: WorkOptions): Work {
       every(EVERY_MS.due, callbacksDue);
       every(EVERY_MS.release, async () => toRouter(await writer.run((sql) => release(sql, seal, Date.now()))));
       every(EVERY_MS.handOn, freshOnes);
+      every(EVERY_MS.fallback, fallbacksDue);
       every(EVERY_MS.judge, broken);
       every(EVERY_MS.mark, async () => {
-        await bus.publish(toReport('mark'), [{ v: VERSION.report, type: 'report', kind: 'mark', at: Date.now() }]);
+        await publishMark();
         return false;
       });
       every(EVERY_MS.judge, () => judge((sql, mark) => judgeDue(sql, mark, Date.now(), judging)));

@@ -19,6 +19,8 @@ export type Verdict =
       refusedBy: string[];
       /** In words, where it is not simply the first choice. */
       why?: string;
+      /** A first hand-over on a route with a fallback. */
+      fallback?: { after: number; to: string[] };
     }
   /** Wait for a retry step, then be judged afresh. */
   | { kind: 'wait'; step: number; attempts: number; refusedBy: string[] }
@@ -70,9 +72,22 @@ export function judge(message: Sms, { policy, standing, isSuppressed }: Knowledg
     tell?.(pick());
     const others = possible.filter(({ name, rank }) => rank <= to.rank && name !== to.name && isOut(standing(name)));
     // The same for every message on a healthy way: then nothing is put into words.
-    const plain = !provider && others.length === 0 && !isOut(standing(to.name));
-    const why = plain ? {} : { why: whyWords(pick(), others, standing) };
-    return { kind: 'send', provider: to.name, from: to.sender(from), handover, attempts, tried, refusedBy, ...why };
+    const plain = !provider && !message.fallback && others.length === 0 && !isOut(standing(to.name));
+    const late = message.fallback ? 'no receipt came in time: ' : '';
+    const why = plain ? {} : { why: late + whyWords(pick(), others, standing) };
+    const isFirst = !provider && handover === 0 && attempts === 0;
+    const fallback = isFirst && selected.route.fallback ? { fallback: selected.route.fallback } : {};
+    return {
+      kind: 'send',
+      provider: to.name,
+      from: to.sender(from),
+      handover,
+      attempts,
+      tried,
+      refusedBy,
+      ...why,
+      ...fallback,
+    };
   };
   // A first judgement takes a provider that is down rather than none: what nobody fetches there in time comes back.
   const next = ready(fresh) ?? (provider ? undefined : draw(fresh, lot, anyone));

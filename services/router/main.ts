@@ -41,9 +41,9 @@ export const router: Service = {
         const span = traceProcess('router', routerQueue(lane), message);
         const verdict = judge(message, knowledge, now);
         if (verdict.kind === 'send') health.handed(verdict.provider, now);
-        if (!span) return [follow(message, lane, verdict, config, now)];
+        if (!span) return follows(message, lane, verdict, config, now);
         span.end({ 'hermod.verdict': verdict.kind, 'hermod.provider': 'provider' in verdict ? verdict.provider : '' });
-        return [follow({ ...message, traceparent: span.traceparent }, lane, verdict, config, now)];
+        return follows({ ...message, traceparent: span.traceparent }, lane, verdict, config, now);
       });
     };
     const consumers = await Promise.all(
@@ -53,6 +53,20 @@ export const router: Service = {
     return { stop: async () => void (await Promise.all(consumers.map((consumer) => consumer.stop()))) };
   },
 };
+
+/** Kannel's bits for "delivered" and "failed": the provider is asked for receipts. */
+const ASKS_RECEIPTS = 3;
+
+/** What a verdict asks for; on a route with a fallback the ledger hears of it first. */
+function follows(message: Sms, lane: Lane, verdict: Verdict, config: Config, now: number): Follow[] {
+  if (verdict.kind !== 'send' || !verdict.fallback) return [follow(message, lane, verdict, config, now)];
+  const { fallback } = verdict;
+  const { id } = message;
+  const head = { v: VERSION.report, type: 'report', kind: 'fallback', at: now, id } as const;
+  const envelope = { ...head, due: now + fallback.after, message: { ...message, fallback: fallback.to } };
+  const asking = { ...message, dlrMask: (message.dlrMask ?? 0) | ASKS_RECEIPTS };
+  return [{ to: toReport('fallback'), envelope }, follow(asking, lane, verdict, config, now)];
+}
 
 /** The publish that a verdict asks for. */
 function follow(message: Sms, lane: Lane, verdict: Verdict, config: Config, now: number): Follow {
@@ -84,7 +98,7 @@ function follow(message: Sms, lane: Lane, verdict: Verdict, config: Config, now:
     };
     return { to: toQueue(retryQueue(lane, verdict.step)), envelope };
   }
-  const { kind: _kind, ...handed } = verdict;
+  const { kind: _kind, fallback: _fallback, ...handed } = verdict;
   const { provider, from } = handed;
   metrics.routed.inc({ provider, lane });
   return {

@@ -30,9 +30,16 @@ export type Route = {
   /** Whether some candidate has limits or preferences. */
   particular: boolean;
   pinMs: number | undefined;
+  /** Where its messages go once more when no receipt comes, and after how many ms. */
+  fallback?: { after: number; to: string[] };
 };
 
-export type Policy = { routes: Route[]; otherwise: Route | undefined };
+export type Policy = {
+  routes: Route[];
+  otherwise: Route | undefined;
+  /** The way of a message for which no receipt came, over these of its providers that there are. */
+  fallback(to: readonly string[]): Route;
+};
 
 type Settings = { [K in keyof Provider]?: Provider[K] };
 const AHEAD = 1_000;
@@ -47,9 +54,19 @@ export function compilePolicy({
   const chosen = Object.keys(providers).find((name) => providers[name]!.default);
   const settings = (name: string): Settings => (Object.hasOwn(providers, name) ? providers[name]! : {});
   const compile = (written: Written, name: string) => compileRoute(written, name, settings);
+  const fallbacks = new Map<string, Route>();
   return {
     routes: routes.map((written, i) => compile(written, `route ${i + 1}`)),
     otherwise: chosen === undefined ? undefined : compile({ when: {}, to: [chosen] }, 'the default'),
+    fallback(to) {
+      const key = to.join(' ');
+      const known = fallbacks.get(key);
+      if (known) return known;
+      const there = to.filter((name) => Object.hasOwn(providers, name));
+      const route = compile({ when: {}, to: there }, 'the fallback');
+      fallbacks.set(key, route);
+      return route;
+    },
   };
 }
 
@@ -69,7 +86,9 @@ function compileRoute(written: Written, name: string, settings: (name: string) =
     }),
   );
   const particular = candidates.some(({ limits, prefers }) => limits.length > 0 || prefers);
-  return { name, conditions: conditionsOf(written), candidates, particular, pinMs: written.pin };
+  const { pin: pinMs, fallbackAfter: after, fallback: to } = written;
+  const fallback = after === undefined || to === undefined ? {} : { fallback: { after, to } };
+  return { name, conditions: conditionsOf(written), candidates, particular, pinMs, ...fallback };
 }
 
 const clientOf = ({ message }: Facts) => message.client;
@@ -122,7 +141,9 @@ function preferenceOf(prefer: Settings['prefer']): Condition | undefined {
 export type Selected = { route: Route; candidates: readonly Candidate[] } | { reason: string };
 
 /** The first route that matches, or the default; and those on it who may have the message. */
-export function select(facts: Facts, { routes, otherwise }: Policy, tell?: Tell): Selected {
+export function select(facts: Facts, { routes, otherwise, fallback }: Policy, tell?: Tell): Selected {
+  const { fallback: ways } = facts.message;
+  if (ways) return allowed(facts, fallback(ways), fallback(ways).candidates, tell);
   const route = routes.find((candidate) => matches(candidate, facts, tell)) ?? otherwise;
   if (!route) return { reason: 'no route leads to a provider' };
   if (route === otherwise) tell?.({ about: 'route', name: route.name, ok: true, words: 'takes what no route matches' });
@@ -131,6 +152,10 @@ export function select(facts: Facts, { routes, otherwise }: Policy, tell?: Tell)
   const asked = smsc === undefined ? route.candidates : route.candidates.filter(({ name }) => name === smsc);
   if (asked.length === 0)
     return { reason: `the client asked for provider ${smsc}, to which ${route.name} does not lead` };
+  return allowed(facts, route, asked, tell);
+}
+
+function allowed(facts: Facts, route: Route, asked: readonly Candidate[], tell?: Tell): Selected {
   const candidates = asked.filter((candidate) => mayTake(candidate, facts, tell));
   if (candidates.length === 0) {
     const reasons = asked.map((candidate) => `${candidate.name}: ${failing(candidate.limits, facts)!.words(facts)}`);

@@ -96,6 +96,14 @@ export const routesSection = <N extends z.ZodType<string>, W extends z.ZodType<s
         pin: duration.refine((ms) => ms >= 60_000, 'at least 1min').optional(),
         /** Highest cost of one message: a provider's cost times the segments. */
         maxCost: money.optional(),
+        /**
+         * Without a delivery receipt within this time of the first hand-over, or when a provider says sooner that it failed,
+         * the message goes out once more, by the providers of `fallback`; never after its validity. Providers of `to` are
+         * asked for receipts.
+         */
+        fallbackAfter: duration.refine((ms) => ms >= 10_000, 'at least 10s').optional(),
+        /** Providers of another bearer, in the order in which they are tried. */
+        fallback: z.array(name).min(1).max(10).optional(),
       }),
     )
     .max(1_000)
@@ -137,7 +145,15 @@ export const routesFault = (config: Config): Fault | undefined => faults(config)
 function* faults({ clients, providers, routes }: Config): Generator<Fault, undefined> {
   const noClient = (client: string, path: Fault['path']): Fault[] =>
     Object.hasOwn(clients, client) ? [] : [{ path, message: `there is no client ${client}` }];
-  for (const [i, { when, to, maxCost }] of routes.entries()) {
+  for (const [i, { when, to, maxCost, fallbackAfter, fallback }] of routes.entries()) {
+    if ((fallbackAfter === undefined) !== (fallback === undefined))
+      yield { path: ['routes', i], message: 'fallbackAfter and fallback belong together' };
+    for (const [j, provider] of (fallback ?? []).entries()) {
+      const path = ['routes', i, 'fallback', j];
+      if (!Object.hasOwn(providers, provider)) yield { path, message: `there is no provider ${provider}` };
+      else if (ranksOf({ to }).some((rank) => rank.some(([one]) => one === provider)))
+        yield { path, message: `the route leads to ${provider} already: a fallback is another way` };
+    }
     const at = ['routes', i, 'when', 'client'];
     if (typeof when.client === 'string') yield* noClient(when.client, at);
     else for (const [j, client] of (when.client ?? []).entries()) yield* noClient(client, [...at, j]);

@@ -1,6 +1,6 @@
 // Facts about messages on their way to the ledger: type `report`, version 1, one shape per kind.
 import { z } from 'zod';
-import { ENCODINGS } from './sms.ts';
+import { ENCODINGS, sms } from './sms.ts';
 
 const base = {
   v: z.int(),
@@ -53,6 +53,11 @@ export const report = z.discriminatedUnion('kind', [
     reason: z.string(),
     code: z.int().optional(),
   }),
+  /**
+   * Its route has a fallback: unless a receipt says by `due` (epoch ms) that it was delivered, this is to be given to the
+   * router. Once for each message, whatever is told again.
+   */
+  z.looseObject({ ...base, kind: z.literal('fallback'), id: z.uuid(), due: z.int(), message: sms }),
   /** A delivery receipt, matched to a message by the ledger. `to` is the handset, digits only, where the provider says it. */
   z.looseObject({
     ...base,

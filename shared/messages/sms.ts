@@ -94,6 +94,8 @@ export const sms = z.looseObject({
   tried: z.array(z.string()).optional(),
   refusedBy: z.array(z.string()).optional(),
   last: last.optional(),
+  /** No receipt came in time: these providers alone may take it, the first of them first. */
+  fallback: z.array(z.string()).optional(),
 });
 
 export type Sms = z.infer<typeof sms>;

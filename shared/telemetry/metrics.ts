@@ -41,6 +41,11 @@ export const metrics = {
     'provider',
     'lane',
   ]),
+  fallbacks: counter(
+    'hermod_fallback_messages_total',
+    'Messages that went out once more by another bearer, since no receipt came in time.',
+    [],
+  ),
   final: counter('hermod_final_messages_total', 'Messages that reached a final state.', ['state']),
   submits: counter('hermod_submit_outcomes_total', 'Outcomes of hand-overs.', ['provider', 'outcome']),
   submitSeconds: histogram('hermod_submit_seconds', 'submit_sm to submit_sm_resp.', ['provider'], SECONDS),

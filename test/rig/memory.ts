@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Database, openDatabase, type Row, type Value } from '../../services/ledger/database.ts';
+import { Fallbacks } from '../../services/ledger/fallback.ts';
 import { type Judged, judgeDue, tryAgain } from '../../services/ledger/judge.ts';
 import type { Form } from '../../services/ledger/match.ts';
 import { type Outbox, type OutboxOptions, openOutbox, takeDue, unpublish } from '../../services/ledger/outbox.ts';
@@ -24,6 +25,7 @@ export type Memory = {
   db: Database;
   seal: Seal;
   recorder: Recorder;
+  fallbacks: Fallbacks;
   outbox: Outbox;
   /** Folder of the database file. */
   dir: string;
@@ -80,7 +82,10 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
       onUntold: (callback, reason) => untold.push({ callback, reason }),
       ...options,
     });
+    const fallbacks = new Fallbacks(seal);
+    await fallbacks.read(db.read, 0);
     const recorder = openRecorder({
+      fallbacks,
       outbox,
       seal,
       keepTexts: false,
@@ -92,7 +97,7 @@ export async function openMemory(url?: string, options: Partial<OutboxOptions> =
       onMark: () => {},
     });
     await db.transaction(unpublish);
-    return { db, outbox, recorder };
+    return { db, outbox, recorder, fallbacks };
   };
   const opened = await openIt();
   const judging = () => ({ recorder: memory.recorder, receiptsWithin: WITHIN, asksAlways: () => false });

@@ -29,6 +29,7 @@ export type Draft = {
   providers: Record<string, Row>;
   routes: Row[];
   scripts?: Row;
+  incoming?: Row;
   note(place: Place, verdict: Verdict, what: string): void;
   /** Puts the value aside; what is given stands for it in a row. `hint` becomes the variable's name. */
   secret(place: Place, hint: string, value: string): unknown;
@@ -72,8 +73,8 @@ export function newDraft({ withSecrets = false } = {}): Draft {
     },
     providerOf: (name) => names.get(name),
     finish() {
-      const { listen, clients, providers, routes, scripts } = draft;
-      const sections = { listen, clients, providers, scripts, routes };
+      const { listen, clients, providers, routes, scripts, incoming } = draft;
+      const sections = { listen, clients, providers, scripts, routes, incoming };
       const filled = Object.fromEntries(
         Object.entries(sections).filter(([, part]) => part && Object.keys(part).length > 0),
       );

@@ -1,13 +1,15 @@
-// `hermod import kannel`: kannel.conf. SMS centres become providers, sendsms-users clients; the rest says why it has no row.
+// `hermod import kannel`: kannel.conf. SMS centres become providers, sendsms-users clients, and
+// sms-services rows of `incoming`; the rest says why it has no row.
 import { type Draft, faultAt, type Row } from './draft.ts';
 import { type Group, readConf } from './kannel-conf.ts';
+import { addServices, readReplies } from './kannel-service.ts';
 import { modemRow, smppRow } from './kannel-smsc.ts';
 import { userRow } from './kannel-user.ts';
 import type { Settings } from './settings.ts';
-import type { Source } from './source.ts';
+import type { Choices, Source } from './source.ts';
 
 /** Adds the rows of all files to the draft; several files are one configuration. */
-export function importKannel(draft: Draft, sources: readonly Source[]): void {
+export function importKannel(draft: Draft, sources: readonly Source[], choices: Choices): void {
   const groups = sources.flatMap(({ file, text }) => readConf(draft, file, text));
   const first = { file: sources[0]?.file ?? '', line: 1 };
   if (!groups.some(({ kind }) => kind === 'core' || kind === 'smsc' || kind === 'sendsms-user'))
@@ -17,6 +19,7 @@ export function importKannel(draft: Draft, sources: readonly Source[]): void {
   let sender: string | undefined;
   for (const settings of of('smsbox')) sender = readSmsbox(draft, settings) ?? sender;
   for (const settings of of('sendsms-user')) addUser(draft, settings, sender);
+  addServices(draft, of('sms-service'), choices);
   addRoutes(draft, names);
   for (const group of groups) leaveOut(group);
   for (const { settings } of groups) settings.rest();
@@ -93,7 +96,7 @@ function readSmsbox(draft: Draft, settings: Settings): string | undefined {
     'access-log': ACCESS,
   };
   for (const [key, words] of Object.entries(why)) if (settings.has(key)) settings.dropped(key, words);
-  for (const key of settings.keys.filter((one) => one.startsWith('reply-'))) settings.dropped(key, INCOMING);
+  readReplies(draft, settings);
   return settings.text('global-sender', 'sender, of the clients without one of their own');
 }
 
@@ -118,7 +121,6 @@ function addRoutes(draft: Draft, names: readonly string[]): void {
   draft.routes.push({ to: names.length === 1 ? [names[0]!] : [Object.fromEntries(names.map((name) => [name, 1]))] });
 }
 
-const INCOMING = 'incoming messages are kept in the ledger, and not yet answered or passed on to a URL';
 const LOGS = 'logs are JSON lines on stdout; HERMOD_LOG_LEVEL says how many';
 const ACCESS = 'HERMOD_ACCESS_LOG=FILE writes one line for each message';
 const QUEUES = 'accepted messages are in RabbitMQ, and what happened to them in the ledger';
@@ -136,7 +138,6 @@ const CORE: readonly [RegExp, string][] = [
 
 function leaveOut({ kind, settings }: Group): void {
   if (kind === 'core') settings.rest((key) => CORE.find(([pattern]) => pattern.test(key))?.[1] ?? 'no counterpart');
-  else if (kind === 'sms-service') settings.rest(() => INCOMING);
   else if (kind === 'modems') leaveModem(settings);
   else if (/^(dlr-db|store-db|.*-connection)$/.test(kind)) settings.rest(() => QUEUES);
 }

@@ -104,3 +104,55 @@ test.each([
     /^file1:1: this gives no row that Hermod takes: providers\.smpp\.password: /,
   ],
 ])('%j ends in one line', (text, fault) => expect(() => importOf('kannel', text)).toThrow(fault));
+
+describe('sms-service', () => {
+  const service = (lines: string) =>
+    importOf('kannel', `group = smsbox\nreply-couldnotfetch = "Later."\n\n${USER}\n${lines}\n`);
+  const one = (lines: string) => `group = sms-service\n${lines}\n`;
+
+  test('keywords, URLs and texts become rows, the default last', () => {
+    const { rows, said } = service(
+      [
+        one('keyword = default\ntext = "No such service"'),
+        one(
+          'keyword = Order\naliases = "bestellung; buy"\nget-url = "http://192.168.0.7/o?p=%p&t=%a"\nfaked-sender = 999',
+        ),
+        one('keyword = note\npost-url = "https://crm.example.com/n"\nmax-messages = 0\ncatch-all = true'),
+        one('keyword = run\nexec = "/bin/x"'),
+      ].join('\n'),
+    );
+    expect(rows.incoming).toEqual({
+      replies: { couldNotFetch: 'Later.' },
+      rows: [
+        {
+          when: { keyword: ['order', 'bestellung', 'buy'] },
+          client: 'u',
+          get: 'http://192.168.0.7/o?p=%p&t=%a',
+          answer: 'reply',
+          sender: '999',
+        },
+        { when: { keyword: 'note' }, client: 'u', post: 'https://crm.example.com/n' },
+        { client: 'u', answer: { text: 'No such service' } },
+      ],
+    });
+    expect(rows.clients.u!.callbacks).toEqual({ allow: ['192.168.0.7', 'crm.example.com'] });
+    expect(said.join('\n')).toMatch(/taken: reply-couldnotfetch: incoming\.replies\.couldNotFetch/);
+    expect(said.join('\n')).toMatch(/left out: exec: answers are a text/);
+    expect(said.join('\n')).toMatch(/left out: catch-all: a keyword is taken whatever follows it/);
+  });
+
+  test('without a user a client is made for the answers', () => {
+    const smpp = 'group = smsc\nsmsc = smpp\nsmsc-id = a\nhost = h\nport = 1\n';
+    const { rows } = importOf('kannel', `${smpp}\n${one('keyword = x\naccepted-smsc = a\ntext = "100 %"')}`);
+    expect(rows.incoming).toEqual({
+      rows: [{ when: { keyword: 'x', provider: ['a'] }, client: 'sms-service', answer: { text: '100 %' } }],
+    });
+    expect(rows.clients['sms-service']).toEqual({ password: ref('SMS_SERVICE_CLIENT_PASSWORD') });
+  });
+
+  test.each([
+    ['text = "x"', /^file1:7: keyword: missing/],
+    ['keyword = x\nget-url = "ftp://a"', /get-url: an http or https URL belongs here/],
+    ['keyword = x\naccepted-smsc = b\ntext = y', /accepted-smsc: none of these SMS centres has a row/],
+  ])('%j ends in one line', (lines, fault) => expect(() => service(one(lines))).toThrow(fault));
+});

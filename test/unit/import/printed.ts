@@ -703,9 +703,9 @@ export const PRINTED: Printed[] = [
     says: [
       /:17: left out: address-range: /,
       /:16: taken: system-type: /,
-      /:43: left out: text: /,
+      /:43: taken: text: answer/,
       ...['couldnotfetch', 'couldnotrepresent', 'requestfailed', 'emptymessage'].map(
-        (key) => new RegExp(`left out: reply-${key}: `),
+        (key) => new RegExp(`taken: reply-${key}: empty, as unset`),
       ),
     ],
   },
