@@ -65,7 +65,7 @@ export async function handOn(sql: Sql, means: Means, now: number): Promise<Hande
     for (const parts of whole) await work.message(parts.map(({ row }) => row));
     for (const parts of broken) await work.broken(parts);
     work.done(repeats.map(({ row }) => row));
-    work.after.push(() => metrics.incoming.inc({ outcome: 'repeated part' }, repeats.length));
+    work.after.push(() => metrics.incoming.inc({ outcome: 'repeat' }, repeats.length));
     work.wait(waiting.filter(({ waits }) => !waits));
   }
   return work.end(fresh.length === AT_ONCE);

@@ -9,6 +9,8 @@ import type { Seal } from './seal.ts';
 const AT_ONCE = 200;
 /** The setting that holds the id of the last message whose number was cut. */
 const CUT_UP_TO = 'numbers-cut-up-to';
+/** And of the last message from a handset. */
+const SENDERS_UP_TO = 'senders-cut-up-to';
 const REMEMBER =
   'insert into setting (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value';
 
@@ -55,6 +57,20 @@ export function retentionSteps(retention: Config['retention'], seal: Seal): Step
     if (last) await sql.run(REMEMBER, CUT_UP_TO, last.id);
     return mine.length;
   };
+  const senders: Step = async (sql, now) => {
+    const [done] = await sql.rows('select value from setting where name = $1', SENDERS_UP_TO);
+    const rows = await sql.rows<Row & { id: number; sender: string }>(
+      'select id, sender from incoming where id > $1 and at < $2 order by id limit $3',
+      Number(done?.value ?? 0),
+      now - retention.numbers,
+      AT_ONCE,
+    );
+    for (const { id, sender } of rows)
+      await sql.run('update incoming set sender = $1 where id = $2', maskNumber(sender), id);
+    const last = rows.at(-1);
+    if (last) await sql.run(REMEMBER, SENDERS_UP_TO, String(last.id));
+    return rows.length;
+  };
   const messages: Step = async (sql, now) => {
     const text = 'select id from message where id < $1 and final = 1 order by id limit $2';
     const ids = idsOf(await sql.rows<Id>(text, firstIdAt(now - retention.messages), AT_ONCE));
@@ -70,7 +86,7 @@ export function retentionSteps(retention: Config['retention'], seal: Seal): Step
     await runIn(sql, 'delete from audit where entry in', ids);
     return ids.length;
   };
-  return [texts, incoming, oldIncoming, numbers, messages, audit];
+  return [texts, incoming, oldIncoming, numbers, senders, messages, audit];
 }
 
 /** Whether a step that took so many rows may have more to do. */

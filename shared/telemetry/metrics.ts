@@ -111,7 +111,7 @@ export const metrics = {
   ),
   incoming: counter(
     'hermod_incoming_messages_total',
-    'Whole messages from handsets, by where they go: get, post, webhook, mailbox, smpp, answer, or only kept; and repeated parts.',
+    'Whole messages from handsets, by where they go: get, post, webhook, mailbox, smpp, answer, or only kept; and parts that came again (repeat).',
     ['outcome'],
   ),
   incomingBroken: counter(

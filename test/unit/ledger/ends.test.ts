@@ -149,7 +149,13 @@ onBoth((open) => {
   test('numbers are cut and still found by who knows them; then everything goes, open messages never', async () => {
     const [old, waiting] = [smsAt(T0 - 40 * DAY), smsAt(T0 - 40 * DAY + 1)];
     const done = [takenAs(old, T0 - 40 * DAY, ['a1']), receiptOf('a1', T0 - 40 * DAY + 9)];
-    await memory.feed([old, waiting, ...done], T0 - 40 * DAY);
+    const said = [40, 20].map(
+      (days): Envelope => ({
+        ...{ v: 1, type: 'report', kind: 'incoming', at: T0 - days * DAY, provider: 'main', providerId: `${days}` },
+        ...{ from: NUMBER, to: '12345', text: 'hello' },
+      }),
+    );
+    await memory.feed([old, waiting, ...done, ...said], T0 - 40 * DAY);
     await memory.rows('select 1 as n');
     const steps = retentionSteps(
       { texts: undefined, incoming: 7 * DAY, numbers: 30 * DAY, messages: 365 * DAY },
@@ -163,6 +169,8 @@ onBoth((open) => {
     const found = await memory.rows('select id from message where number_hash = $1', memory.seal.hash(NUMBER));
     expect(found).toEqual([{ id: old.id }]);
     expect(await message(waiting)).toMatchObject({ number: NUMBER });
+    const senders = await memory.rows('select sender from incoming order by at');
+    expect(senders.map(({ sender }) => sender)).toEqual(['4477..23', NUMBER]);
     await forget(T0 + 400 * DAY);
     expect(await message(old)).toBeUndefined();
     expect(await memory.rows('select * from attempt')).toEqual([]);
