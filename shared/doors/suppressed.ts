@@ -18,6 +18,9 @@ export type Suppressions = {
   more: boolean;
 };
 
+/** The ledger tells its version as often: then the next try is due. */
+const ASK_WITHIN_MS = 2_000;
+
 type Known = { list: string; key: string; version: number; clients: Map<string, Marks> };
 
 const nothing = (): Known => ({ list: '', key: '', version: 0, clients: new Map() });
@@ -58,7 +61,8 @@ function catchUp(bus: Bus, log: Log, afresh: boolean): Promise<void> {
 async function ask(bus: Bus, afresh: boolean): Promise<void> {
   const next = afresh ? nothing() : known;
   for (let more = true; more; ) {
-    const answer = (await bus.ask(LEDGER_RPC, { ask: 'suppressions', since: next.version })) as Suppressions;
+    const question = { ask: 'suppressions', since: next.version };
+    const answer = (await bus.ask(LEDGER_RPC, question, ASK_WITHIN_MS)) as Suppressions;
     if (next.list !== '' && answer.list !== next.list) return ask(bus, true);
     apply(next, answer);
     more = answer.more;
