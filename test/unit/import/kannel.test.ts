@@ -136,7 +136,7 @@ describe('sms-service', () => {
       ],
     });
     expect(rows.clients.u!.callbacks).toEqual({ allow: ['192.168.0.7', 'crm.example.com'] });
-    expect(said.join('\n')).toMatch(/taken: reply-couldnotfetch: incoming\.replies\.couldNotFetch/);
+    expect(said.join('\n')).toMatch(/taken: reply-couldnotfetch: is incoming\.replies\.couldNotFetch/);
     expect(said.join('\n')).toMatch(/left out: exec: answers are a text/);
     expect(said.join('\n')).toMatch(/left out: catch-all: a keyword is taken whatever follows it/);
   });
@@ -151,7 +151,7 @@ describe('sms-service', () => {
   });
 
   test.each([
-    ['text = "x"', /^file1:7: keyword: missing/],
+    ['text = "x"', /^file1:8: keyword: missing/],
     ['keyword = x\nget-url = "ftp://a"', /get-url: an http or https URL belongs here/],
     ['keyword = x\naccepted-smsc = b\ntext = y', /accepted-smsc: none of these SMS centres has a row/],
   ])('%j ends in one line', (lines, fault) => expect(() => service(one(lines))).toThrow(fault));

@@ -703,9 +703,9 @@ export const PRINTED: Printed[] = [
     says: [
       /:17: left out: address-range: /,
       /:16: taken: system-type: /,
-      /:43: taken: text: answer/,
+      /:43: taken: text: is answer/,
       ...['couldnotfetch', 'couldnotrepresent', 'requestfailed', 'emptymessage'].map(
-        (key) => new RegExp(`taken: reply-${key}: empty, as unset`),
+        (key) => new RegExp(`taken: reply-${key}: is empty, as unset`),
       ),
     ],
   },
