@@ -80,7 +80,7 @@ export const incomingSection = (name: z.ZodType<string>) =>
   z.strictObject({
     rows: z.array(row(name)).max(MOST_ROWS).default([]),
     /** How long a long message waits for a part that is missing; then it is handed on with a mark in its place. */
-    partsWithin: duration.refine((ms) => ms >= 1_000, 'at least 1s').default(10 * 60_000),
+    partsWithin: duration.refine((ms) => ms >= 1_000 && ms <= 12 * 3_600_000, 'from 1s to 12h').default(10 * 60_000),
     /** Most answers to one number in an hour, so that two machines do not talk to each other without end. */
     answersPerHour: z.int().min(1).max(1_000).default(10),
     /** What is answered where `answer: reply` gives no text: nothing while empty. Kannel's reply-couldnotfetch and so on. */

@@ -86,5 +86,5 @@ test.each([
   ['  rows: [{ client: a, get: "ftp://h/" }]', '', /rows\.0\.get: must be an http or https URL/],
   ['  rows: [{ client: a, when: { keyword: "two words" } }]', '', /keyword: must be the first word of the text/],
   ['  rows: [{ client: a, keyword: x }]', '', /incoming\.rows\.0\.keyword: no such setting/],
-  ['  partsWithin: 10ms', '', /partsWithin: at least 1s/],
+  ['  partsWithin: 10ms', '', /partsWithin: from 1s to 12h/],
 ])('%s is refused', (section, more, fault) => expect(() => config(section, more)).toThrow(fault));
