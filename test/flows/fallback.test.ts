@@ -82,7 +82,7 @@ test('no receipt in time, a failure, a refusal, a delivery, a validity that is o
   const short = await fetch(`${rig.httpUrl}/v1/messages`, {
     method: 'POST',
     headers: { authorization: `Basic ${btoa('tester:foobar')}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ to: '+447700900300', text: 'short-lived', validity: 5 }),
+    body: JSON.stringify({ to: '+447700900300', text: 'short-lived', validity: '5s' }),
   });
   expect(short.status).toBe(202);
 
