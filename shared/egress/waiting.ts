@@ -11,6 +11,8 @@ export type Item<P> = {
   /** When it came in, and the earliest time it may go out (again): monotonic ms. */
   since: number;
   notBefore: number;
+  /** How often the provider said slow down. */
+  throttles: number;
   /** In the bearer's form, made at the first submit. */
   prepared: P | undefined;
   /** Called once, with how it ended here. */

@@ -29,8 +29,11 @@ const TICK_MS = 1_000;
 /** Room in the window or a token may be there again after this, at the latest. */
 const PUMP_AGAIN_MS = { least: 5, most: 200 };
 const DRAIN_MS = 8_000;
-/** A throttled message goes out again after this, unless the provider names a time. */
-const THROTTLE_PAUSE_MS = 1_000;
+/**
+ * A throttled message goes out again after the first of these, unless the provider names a time; throttled again, after
+ * the next. Short at first: what came with it is not acknowledged before it has its answer, and the rate is the pace's care.
+ */
+const THROTTLE_PAUSES_MS = [50, 250, 1_000] as const;
 
 export type WorkerOptions<P> = {
   name: string;
@@ -139,7 +142,15 @@ export class Worker<P> {
         this.#tally.ended(message, ending);
         resolve(followsOf(message, ending, provider, Date.now()));
       };
-      this.#waiting.add({ message, key, since: performance.now(), notBefore: 0, prepared: undefined, settle });
+      this.#waiting.add({
+        message,
+        key,
+        since: performance.now(),
+        notBefore: 0,
+        throttles: 0,
+        prepared: undefined,
+        settle,
+      });
     });
     this.#open.set(key, follows);
     this.#schedulePump();
@@ -158,7 +169,7 @@ export class Worker<P> {
           this.#tally.ended(message, ending);
           resolve(ending);
         };
-        const at = { since: performance.now(), notBefore: 0 };
+        const at = { since: performance.now(), notBefore: 0, throttles: 0 };
         this.#waiting.addFirst({ message, key: handoverKey(message), ...at, prepared: undefined, settle, show });
         this.#schedulePump();
       });
@@ -241,11 +252,12 @@ export class Worker<P> {
     bind.link.submit(item.prepared, ended, show);
   }
 
-  #throttled(bind: Bind<P>, item: Item<P>, { reason, afterMs = THROTTLE_PAUSE_MS }: OutcomeOf<'throttled'>): void {
+  #throttled(bind: Bind<P>, item: Item<P>, { reason, afterMs }: OutcomeOf<'throttled'>): void {
     metrics.submits.inc({ provider: this.#name, outcome: 'throttled' });
     const now = performance.now();
     bind.pace.throttled(now);
-    item.notBefore = now + afterMs;
+    item.throttles++;
+    item.notBefore = now + (afterMs ?? THROTTLE_PAUSES_MS[item.throttles - 1] ?? THROTTLE_PAUSES_MS.at(-1)!);
     if (item.show) this.#giveBack(item, { kind: 'retry', reason });
     else if (this.#stopping) this.#giveBack(item, { kind: 'waited' });
     else this.#waiting.addFirst(item);

@@ -106,15 +106,44 @@ describe('pace', () => {
     expect(taken).toBeLessThanOrEqual(21);
   });
 
-  test('halves when throttled, at most once a second, and climbs back', () => {
+  /** The provider takes `most` a second and throttles the rest; what it took in `ms`. */
+  const takenBy = (pace: Pace, most: number, from: number, ms: number) => {
+    let [taken, inThisSecond] = [0, 0];
+    for (let now = from; now < from + ms; now++) {
+      if (now % 1_000 === 0) inThisSecond = 0;
+      for (let burst = 0; burst < 100 && pace.take(1, now); burst++) {
+        if (++inThisSecond <= most) taken++;
+        else pace.throttled(now);
+      }
+    }
+    return taken;
+  };
+
+  test('is lowered to what the provider takes, and climbs back', () => {
     const pace = new Pace(1_000, 0);
-    sentIn(pace, 0, 1_000);
-    pace.throttled(1_000);
-    pace.throttled(1_001);
+    expect(takenBy(pace, 200, 0, 1_000)).toBe(200);
     const slow = sentIn(pace, 1_000, 200);
-    expect(slow).toBeGreaterThan(80);
-    expect(slow).toBeLessThan(140);
-    expect(sentIn(pace, 4_000, 1_000)).toBeGreaterThan(950);
+    expect(slow).toBeGreaterThan(30);
+    expect(slow).toBeLessThan(80);
+    expect(sentIn(pace, 5_000, 1_000)).toBeGreaterThan(950);
+  });
+
+  test('a provider with a limit of its own gets no less than that, and not much more', () => {
+    const pace = new Pace(undefined, 0);
+    takenBy(pace, 300, 0, 2_000);
+    expect(takenBy(pace, 300, 2_000, 10_000)).toBe(3_000);
+    expect(sentIn(pace, 12_000, 1_000)).toBeLessThan(1_000);
+  });
+
+  test('a provider that throttles every tenth whatever the rate is keeps its rate', () => {
+    const pace = new Pace(undefined, 0);
+    let [turn, sent] = [0, 0];
+    for (let now = 0; now < 10_000; now++) {
+      if (!pace.take(1, now)) continue;
+      sent++;
+      if (++turn % 10 === 0) pace.throttled(now);
+    }
+    expect(sent).toBe(10_000);
   });
 
   test('without a limit nothing waits, until a throttle', () => {
