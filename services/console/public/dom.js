@@ -64,9 +64,9 @@ export function table(caption, columns, rows) {
   );
 }
 
-const GOOD = new Set(['as in the file', 'delivered', 'sent', 'up', 'done']);
+const GOOD = new Set(['as it is', 'delivered', 'sent', 'up', 'done']);
 const BAD = new Set(['failed', 'expired', 'rejected', 'unknown', 'not bound', 'no worker', 'refused', 'missing']);
-const HELD = new Set(['another one', 'paused', 'draining', 'scheduled', 'cancelled', 'tried']);
+const HELD = new Set(['older', 'paused', 'draining', 'scheduled', 'cancelled', 'tried']);
 
 /** A state as a word with its colour: the word alone says enough. */
 export const state = (word) =>

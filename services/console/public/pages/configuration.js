@@ -31,12 +31,12 @@ export function configuration({ main, signal }) {
     h('h2', {}, 'What is running'),
     table(
       'Services',
-      ['Service', 'Host', 'Version', 'Configuration', 'Since'].map((name) => ({ name })),
+      ['Service', 'Host', 'Version', 'File', 'Since'].map((name) => ({ name })),
       rows.map((row) => [
         row.service,
         row.host,
         row.version,
-        row.mark === mark ? state('as in the file') : state('another one'),
+        row.mark === mark ? state('as it is') : state('older'),
         clock(row.startedAt),
       ]),
     ),

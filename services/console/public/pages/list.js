@@ -11,7 +11,7 @@ export const messageTable = (caption, messages) =>
       link(`/messages/${id}`, clock(acceptedAt), { 'data-key': id }),
       to,
       from || '–',
-      client,
+      client || '–',
       provider || '–',
       state(word),
     ]),

@@ -63,7 +63,7 @@ function draw(width, left, right, lanes, label) {
 
 const waiting = (lanes) => {
   const sum = lanes.reduce((total, { router, retry }) => total + router + retry, 0);
-  return sum === 0 ? 'nothing waits' : `${sum} wait`;
+  return sum === 0 ? 'all clear' : `${sum} wait`;
 };
 
 const column = (items, height) => items.map((item, i) => ({ ...item, y: ((i + 0.5) * height) / items.length }));
