@@ -3,9 +3,11 @@
 //   node deploy/rootfs.ts FOLDER
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '..');
+/** `node` in the image is the one that runs us, whatever the host has. */
+const OWN_NODE = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
 
 export type Image = {
   /** Of the last stage. `user` is uid and gid. */
@@ -78,7 +80,7 @@ function carryOut({ word, rest }: Instruction, image: Image, stages: Map<string,
       copy(rest, here, stages);
       return;
     case 'RUN':
-      execFileSync('/bin/sh', ['-c', rest], { cwd: here, stdio: ['ignore', 'ignore', 'inherit'] });
+      execFileSync('/bin/sh', ['-c', rest], { cwd: here, env: OWN_NODE, stdio: ['ignore', 'ignore', 'inherit'] });
       return;
     case 'ARG':
       Object.assign(args, pairs(rest));

