@@ -57,6 +57,8 @@ async function providers(options: Options): Promise<void> {
       return [provider, paintState(state), `${bound}/${allowed}`, ...loads.map(String)];
     }),
   );
+  for (const { provider, balance } of rows)
+    if (balance) say(`${provider}: ${balance.amount} ${balance.currency ?? 'credits'} left`);
   for (const { provider, lastError } of rows) if (lastError) say(cut(`${provider}: last error: ${lastError}`, 100));
 }
 

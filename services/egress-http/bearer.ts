@@ -10,6 +10,7 @@ import { redact } from '#shared/providers/redact.ts';
 import type { Context } from '#shared/service.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { openCaller } from './authorise.ts';
+import { openBalance } from './balance.ts';
 import type { Called } from './call.ts';
 import { outgoingOf } from './prepare.ts';
 import { reach } from './reach.ts';
@@ -23,7 +24,7 @@ const MOST_ID = 255;
 export function httpBearer(
   name: string,
   row: ProviderOf<'http'>,
-  { config, dir }: Pick<Context, 'config' | 'dir'>,
+  { config, dir, log }: Pick<Context, 'config' | 'dir'> & Partial<Pick<Context, 'log'>>,
 ): Bearer<Prepared> {
   const api = apiOf(row);
   const { ca, cert, key } = row.tls ?? {};
@@ -34,6 +35,9 @@ export function httpBearer(
   };
   const reported = api.reports ? callbackUrl(name, row, config.listen) : undefined;
   const caller = openCaller();
+  const everyMs = 'balanceEvery' in row ? row.balanceEvery : undefined;
+  const warn = (reason: string) => log?.warn({ provider: name, reason }, 'the credit is not known');
+  const balance = api.balance && typeof everyMs === 'number' ? openBalance(api, { name, everyMs, warn }) : undefined;
 
   function verdict(called: Called, message: Outgoing): Outcome {
     if (called.kind === 'unsent') return { kind: 'unavailable', reason: called.reason };
@@ -56,6 +60,7 @@ export function httpBearer(
 
   return {
     begun: () => false,
+    ...(balance ? { balance: balance.latest } : {}),
 
     prepare(sms) {
       const message = outgoingOf(sms, row, reported, Date.now());
@@ -83,9 +88,13 @@ export function httpBearer(
       let failing: string | undefined;
       let emptied: (() => void) | undefined;
 
+      const open = new AbortController();
+      balance?.follow((request) => caller(dispatcher, request, row.timeout), open.signal);
+
       const end = (reason: string) => {
         if (over) return;
         over = true;
+        open.abort();
         void dispatcher.destroy(new Error(reason)).catch(() => {});
         ended(reason);
       };

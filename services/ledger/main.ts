@@ -13,6 +13,7 @@ import { openDatabase } from './database.ts';
 import { Fallbacks } from './fallback.ts';
 import { Late } from './late.ts';
 import { openOutbox } from './outbox.ts';
+import { isProbe } from './probe.ts';
 import { openRecorder } from './record.ts';
 import { cancel } from './schedule.ts';
 import { openSeal, type Seal, secretIn } from './seal.ts';
@@ -53,7 +54,9 @@ export const ledger: Service = {
       keepTexts: config.retention.texts !== undefined,
       receiptsWithin: config.ledger.receiptsWithin,
       formOf: (provider) => config.providers[provider]?.receiptIds,
-      onFinal: (state) => metrics.final.inc({ state }),
+      onFinal(state, message) {
+        if (!isProbe(message)) metrics.final.inc({ state });
+      },
       onReceipt: (provider, ms) => late.heard(provider, ms, Date.now()),
       onIncoming(provider) {
         metrics.incomingParts.inc({ provider });

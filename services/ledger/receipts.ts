@@ -7,6 +7,7 @@ import { metrics } from '#shared/telemetry/metrics.ts';
 import { traceReceipt } from '#shared/telemetry/spans.ts';
 import { choose, idKey, Learned } from './match.ts';
 import type { Owed } from './owed.ts';
+import { isProbe, probeDelivered } from './probe.ts';
 import type { RecorderOptions } from './record.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Kept, Sheet } from './sheet.ts';
@@ -86,7 +87,8 @@ export function openReceipts(options: RecorderOptions, setState: SetState): Rece
     }
     const reason = final === 'delivered' ? '' : `receipt: ${stat}${error ? ` ${error}` : ''}`;
     setState(sheet, message, final, true, { at, provider, reason });
-    if (final === 'delivered') sheet.after.push(() => observeDelivered(message, at));
+    if (final === 'delivered')
+      sheet.after.push(() => (isProbe(message) ? probeDelivered(message, at) : observeDelivered(message, at)));
     return outbox.owe(sheet, message, owed, now);
   }
 

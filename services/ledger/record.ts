@@ -11,6 +11,7 @@ import type { Fallbacks } from './fallback.ts';
 import { type Form, idKey } from './match.ts';
 import type { Outbox } from './outbox.ts';
 import { endText, refusalText } from './owed.ts';
+import { isProbe, probeSent } from './probe.ts';
 import { openReceipts } from './receipts.ts';
 import type { AttemptRow, MessageRow } from './rows.ts';
 import type { Seal } from './seal.ts';
@@ -28,7 +29,7 @@ export type RecorderOptions = {
   /** How a provider writes its ids in receipts, where the configuration says it. */
   formOf(provider: string): Form | undefined;
   /** Hears of each message's final state. */
-  onFinal(state: string): void;
+  onFinal(state: string, message: MessageRow): void;
   /** A receipt came `ms` after its hand-over. */
   onReceipt(provider: string, ms: number): void;
   /** A message from a handset is stored. */
@@ -90,6 +91,7 @@ export function openRecorder(options: RecorderOptions): Recorder {
     const message = sheet.stub(id, at);
     if (message.known) return [];
     sheet.change(Object.assign(message, knownOf(sms)));
+    if (isProbe(message)) sheet.after.push(() => probeSent(sms.provider ?? '', at));
     if (options.keepTexts) sheet.insert('kept_text (id, sealed)', NOTHING, id, closeContent(sms, seal));
     if (!message.final) message.judge_at = Math.max(expiry, message.state_at) + receiptsWithin;
     if (notBefore !== undefined && message.state === 'accepted') {

@@ -41,10 +41,10 @@ type Why = Pick<MessageRow, 'provider' | 'reason'> & { at: number };
 export type SetState = (sheet: Sheet, message: MessageRow, state: string, final: boolean, why: Why) => void;
 
 /** Gives a message its state; `onFinal` hears of each final one when it is on disk. */
-export function openState({ onFinal }: { onFinal(state: string): void }): SetState {
+export function openState({ onFinal }: { onFinal(state: string, message: MessageRow): void }): SetState {
   return (sheet, message, state, final, { at, provider, reason }) => {
     const judge_at = final ? null : message.judge_at;
     sheet.change(Object.assign(message, { state, state_at: at, final: final ? 1 : 0, provider, reason, judge_at }));
-    if (final) sheet.after.push(() => onFinal(state));
+    if (final) sheet.after.push(() => onFinal(state, message));
   };
 }

@@ -26,6 +26,8 @@ export const news = z.discriminatedUnion('kind', [
     /** Hand-overs of the last second by how they ended, and the longest way of an urgent one from its door to the answer. */
     endings: z.record(z.string(), z.int()).optional(),
     urgentMs: z.number().optional(),
+    /** What is left of the account's credit, where the provider tells it. */
+    balance: z.looseObject({ amount: z.number(), currency: z.string().optional() }).optional(),
   }),
   /** The ledger about a provider's receipts: which part (0 to 1) of the latest took more than 15 minutes, and their median. */
   z.looseObject({

@@ -2,7 +2,16 @@
 import { z } from 'zod';
 import { name } from './names.ts';
 import { providerRouting } from './routes.ts';
-import { rate } from './units.ts';
+import { duration, rate } from './units.ts';
+
+const probe = z.strictObject({
+  /** A number of your own, which pays for nothing else. */
+  to: z.string().regex(/^\+[1-9]\d{6,14}$/, 'a number with its country code, in quotes, such as "+491710760000"'),
+  every: duration.refine((ms) => ms >= 10_000, 'at least 10s'),
+  text: z.string().min(1).max(160).default('Hermod: this provider delivers.'),
+  /** Sender, before the row\'s `senders`. */
+  from: z.string().max(20).default(''),
+});
 
 export const providerBase = {
   /** Binds (SMPP) or parallel connections that the provider allows. */
@@ -19,6 +28,8 @@ export const providerBase = {
    * where the answer has hex, in `hex` where it has decimal, or `cut` short. Learned when absent.
    */
   receiptIds: z.enum(['same', 'decimal', 'hex', 'cut']).optional(),
+  /** An SMS of our own now and then, to see that its receipt comes back; it counts for no client. */
+  probe: probe.optional(),
   ...providerRouting(name),
 };
 

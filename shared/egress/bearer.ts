@@ -2,6 +2,7 @@
 // rate, repeats, the lease, failover – is the worker's and the same for every bearer.
 import type { Sms } from '../messages/sms.ts';
 import type { Outcome } from '../outcome.ts';
+import type { Balance } from '../providers/preset.ts';
 import type { Show } from './dialogue.ts';
 
 /** One open bind at the provider. `P` is a message in the bearer's own form: PDUs, a request, a mail. */
@@ -24,6 +25,8 @@ export type Bearer<P> = {
   prepare(message: Sms): P;
   /** Whether a part of it is with the provider already, so that giving it to another one could repeat it. */
   begun(prepared: P): boolean;
+  /** What is left of the account's credit, where the provider tells it and did. */
+  balance?(): Balance | undefined;
   /**
    * Opens a bind: rejects with one line that says where and why; after success `ended` runs once, when the bind is over.
    * A bearer without a connection of its own checks that the provider answers at all.

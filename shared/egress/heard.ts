@@ -14,6 +14,7 @@ export type ProviderRow = {
   paused: boolean;
   draining: boolean;
   lastError?: string;
+  balance?: { amount: number; currency?: string | undefined };
 };
 
 /**
@@ -46,6 +47,7 @@ function rowOf(
   const sum = (key: 'bound' | 'waiting' | 'inFlight' | 'sentPerSecond' | 'errorsPerSecond') =>
     workers.reduce((total, worker) => total + worker[key], 0);
   const lastError = workers.findLast((worker) => worker.lastError)?.lastError;
+  const balance = workers.findLast((worker) => worker.balance)?.balance;
   const row = {
     provider,
     workers: workers.length,
@@ -58,6 +60,7 @@ function rowOf(
     paused: paused.includes(provider) || workers.some((worker) => worker.paused),
     draining: draining.includes(provider),
     ...(lastError ? { lastError } : {}),
+    ...(balance ? { balance } : {}),
   };
   return { ...row, state: stateOf(row) };
 }

@@ -18,8 +18,8 @@ const GOOD_AFTER_MS = 1_000;
 /** A bind that fails again and again for the same reason is a line in the log this often. */
 const SAY_AGAIN_MS = 60_000;
 
-/** A bound slot. `usable` is false while its claim is not sure. */
-export type Bind<P> = { link: Link<P>; pace: Pace; usable: boolean };
+/** A bound slot, the `n`th of its provider. `usable` is false while its claim is not sure. */
+export type Bind<P> = { n: number; link: Link<P>; pace: Pace; usable: boolean };
 
 export type SlotEvents<P> = {
   up(bind: Bind<P>): void;
@@ -103,7 +103,7 @@ export function runSlot<P>(
       await link.close(0);
       return { reason: 'the claim was lost while binding', ms: 0 };
     }
-    bind = { link, pace: new Pace(share, performance.now()), usable: true };
+    bind = { n, link, pace: new Pace(share, performance.now()), usable: true };
     const mine = bind;
     const openedAt = performance.now();
     events.up(mine);

@@ -8,7 +8,7 @@ import { type Ending, lastReportOf } from '../handover.ts';
 import { VERSION } from '../messages/envelope.ts';
 import { newId } from '../messages/id.ts';
 import type { Sms } from '../messages/sms.ts';
-import { type TrialAnswer, type TrialQuestion, trialQuestion } from '../messages/trial.ts';
+import { PROBE_DOOR, TRIAL_DOOR, type TrialAnswer, type TrialQuestion, trialQuestion } from '../messages/trial.ts';
 import { maskNumber } from '../sms/number.ts';
 import { countSegments } from '../sms/segments.ts';
 import { senderFor } from '../sms/sender.ts';
@@ -18,8 +18,6 @@ import { traceOf, traceparentOf } from '../telemetry/trace.ts';
 import { bindSlot, LEDGER, toQueue, toReport } from '../topology.ts';
 import { openDialogue, type Show } from './dialogue.ts';
 
-/** The door under which the ledger knows these messages. */
-export const TRIAL_DOOR = 'try';
 /** A person does not wait longer; no bearer's usual time limit is. */
 const ANSWER_WITHIN_MS = 90_000;
 const VALID_MS = 600_000;
@@ -57,20 +55,35 @@ export async function askHolder(
   return answer;
 }
 
-/** The holder's side. `handOver` gives how it ended; a rejection counts as unavailable. */
-export async function conduct(
-  asked: unknown,
-  { name, provider, bus }: Place,
-  handOver: (message: Sms, show: Show) => Promise<Ending>,
-): Promise<TrialAnswer> {
+/** Gives how it ended; a rejection counts as unavailable. */
+type HandOver = (message: Sms, show: Show) => Promise<Ending>;
+
+/** The holder's side. */
+export async function conduct(asked: unknown, place: Place, handOver: HandOver): Promise<TrialAnswer> {
   const parsed = trialQuestion.safeParse(asked);
   if (!parsed.success) throw new Error('this worker does not understand the question: are both of the same version?');
-  const message = messageOf(parsed.data, name, provider, Date.now());
+  return carryOut(parsed.data, TRIAL_DOOR, place, handOver);
+}
+
+/** The provider's probe, by the row: the ledger sees whether its receipt comes back. */
+export async function sendProbe(place: Place, handOver: HandOver): Promise<TrialAnswer> {
+  const { to, text, from } = place.provider.probe!;
+  const question = { ask: 'try', to: to.slice(1), given: to, text, from, by: PROBE_DOOR } as const;
+  return carryOut(question, PROBE_DOOR, place, handOver);
+}
+
+async function carryOut(
+  question: TrialQuestion,
+  door: string,
+  { name, provider, bus }: Place,
+  handOver: HandOver,
+): Promise<TrialAnswer> {
+  const message = messageOf(question, door, name, provider, Date.now());
   const { id, to, segments, traceparent } = message;
   await bus.publish(toQueue(LEDGER), [message]);
   const trace = traceOf(traceparent);
-  const { by } = parsed.data;
-  logAccess({ event: 'accepted', id, trace, door: TRIAL_DOOR, provider: name, to: maskNumber(to), segments, user: by });
+  const { by } = question;
+  logAccess({ event: 'accepted', id, trace, door, provider: name, to: maskNumber(to), segments, user: by });
   const { said, show } = openDialogue();
   let startedAt = performance.now();
   const ending = await handOver(message, (by, ...lines) => {
@@ -84,7 +97,13 @@ export async function conduct(
 }
 
 /** Throws when the text cannot be an SMS. */
-function messageOf({ to, given, text, from }: TrialQuestion, name: string, provider: Provider, now: number): Sms {
+function messageOf(
+  { to, given, text, from }: TrialQuestion,
+  door: string,
+  name: string,
+  provider: Provider,
+  now: number,
+): Sms {
   return {
     v: VERSION.sms,
     type: 'sms',
@@ -95,7 +114,7 @@ function messageOf({ to, given, text, from }: TrialQuestion, name: string, provi
     at: now,
     traceparent: traceparentOf(undefined),
     client: '',
-    door: TRIAL_DOOR,
+    door,
     lane: 'urgent',
     to,
     given,

@@ -9,15 +9,16 @@ import { VERSION } from '../messages/envelope.ts';
 import { handoverKey, type Sms } from '../messages/sms.ts';
 import type { TrialAnswer } from '../messages/trial.ts';
 import type { Outcome, OutcomeOf } from '../outcome.ts';
-import type { Log } from '../telemetry/log.ts';
+import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { traceProcess, traceSubmit } from '../telemetry/spans.ts';
 import { egressQueue, LANES, type Lane, toReport } from '../topology.ts';
 import type { Bearer } from './bearer.ts';
+import type { Show } from './dialogue.ts';
 import { Handed } from './handed.ts';
 import { type Bind, runSlot, type Slot } from './slot.ts';
 import { Tally } from './tally.ts';
-import { conduct } from './trial.ts';
+import { conduct, sendProbe } from './trial.ts';
 import { type Item, Waiting } from './waiting.ts';
 
 /** Bulk may use this share of window and rate, so that a one-time password always finds room. */
@@ -26,6 +27,8 @@ const BULK_SHARE = 0.8;
 const BULK_HELD_MS = 300_000;
 const LEASE_MS = { renew: 8_000, old: 15_000 };
 const TICK_MS = 1_000;
+/** A worker that is started again and again does not probe each time, and one that seldom probes does so soon. */
+const FIRST_PROBE_MS = 300_000;
 /** Room in the window or a token may be there again after this, at the latest. */
 const PUMP_AGAIN_MS = { least: 5, most: 200 };
 const DRAIN_MS = 8_000;
@@ -64,12 +67,14 @@ export class Worker<P> {
   #paused = false;
   /** Why it does not read now. */
   #resting: string | undefined;
+  #probeAt: number;
   #stopping = false;
 
   constructor(options: WorkerOptions<P>) {
     this.#options = options;
     this.#name = options.name;
     this.#service = `egress-${options.provider.bearer}`;
+    this.#probeAt = performance.now() + Math.min(options.provider.probe?.every ?? 0, FIRST_PROBE_MS);
     this.#tally = new Tally(options.name, options.provider.onUnknown);
   }
 
@@ -161,20 +166,35 @@ export class Worker<P> {
 
   #try(asked: unknown): Promise<TrialAnswer> {
     const { provider, bus } = this.#options;
-    return conduct(asked, { name: this.#name, provider, bus }, async (message, show) => {
-      if (this.#stopping || ![...this.#binds].some(({ usable }) => usable))
-        throw new Error(this.#tally.lastError || 'this worker has no open bind');
-      return new Promise((resolve) => {
-        const settle = (ending: Ending) => {
-          this.#tally.ended(message, ending);
-          resolve(ending);
-        };
-        const at = { since: performance.now(), notBefore: 0, throttles: 0 };
-        this.#waiting.addFirst({ message, key: handoverKey(message), ...at, prepared: undefined, settle, show });
-        this.#schedulePump();
-      });
-    });
+    return conduct(asked, { name: this.#name, provider, bus }, this.#once);
   }
+
+  /** Of all workers the one that holds the first slot. */
+  #probe(): void {
+    const { provider, bus, log } = this.#options;
+    const now = performance.now();
+    if (!provider.probe || this.#paused || now < this.#probeAt) return;
+    if (![...this.#binds].some(({ n, usable }) => n === 1 && usable)) return;
+    this.#probeAt = now + provider.probe.every;
+    void sendProbe({ name: this.#name, provider, bus }, this.#once).catch((error) =>
+      log.warn({ provider: this.#name, reason: reasonOf(error) }, 'no probe was sent'),
+    );
+  }
+
+  /** Hands over ahead of the backlog, and never again. */
+  readonly #once = async (message: Sms, show: Show): Promise<Ending> => {
+    if (this.#stopping || ![...this.#binds].some(({ usable }) => usable))
+      throw new Error(this.#tally.lastError || 'this worker has no open bind');
+    return new Promise((resolve) => {
+      const settle = (ending: Ending) => {
+        this.#tally.ended(message, ending);
+        resolve(ending);
+      };
+      const at = { since: performance.now(), notBefore: 0, throttles: 0 };
+      this.#waiting.addFirst({ message, key: handoverKey(message), ...at, prepared: undefined, settle, show });
+      this.#schedulePump();
+    });
+  };
 
   // ── to the wire ──
 
@@ -333,10 +353,12 @@ export class Worker<P> {
       metrics.backlog.labels(this.#name, lane).set(this.#waiting.size(lane));
     }
     this.#announce();
+    this.#probe();
   }
 
   #announce(): void {
-    const { bus, provider } = this.#options;
+    const { bus, provider, bearer } = this.#options;
+    const balance = bearer.balance?.();
     const inFlight = this.#inFlight.urgent + this.#inFlight.bulk;
     metrics.windowUsed.labels(this.#name).set(inFlight);
     metrics.windowAllowed.labels(this.#name).set(provider.window * this.#binds.size);
@@ -350,6 +372,7 @@ export class Worker<P> {
       waiting: this.#waiting.size('urgent') + this.#waiting.size('bulk'),
       inFlight,
       paused: this.#paused,
+      ...(balance ? { balance } : {}),
       ...this.#tally.lastSecond(),
     });
   }

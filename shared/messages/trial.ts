@@ -2,6 +2,10 @@
 // reply, so that the broker stores nothing of them; texts and numbers are in their bodies only.
 import { z } from 'zod';
 
+/** The doors under which the ledger knows these messages, and those that the gateway sends to see whether receipts come back. */
+export const TRIAL_DOOR = 'try';
+export const PROBE_DOOR = 'probe';
+
 export const trialQuestion = z.strictObject({
   ask: z.literal('try'),
   /** E.164 digits without a plus, or a short code; and the form that the person gave. */

@@ -91,6 +91,15 @@ export const metrics = {
     'provider',
   ]),
   balance: gauge('hermod_provider_balance', 'Credit that the provider reports, in its own unit.', ['provider']),
+  probeSent: gauge('hermod_probe_sent_timestamp_seconds', 'When the last probe was sent, in seconds since 1970.', [
+    'provider',
+  ]),
+  probeDelivered: gauge(
+    'hermod_probe_delivered_timestamp_seconds',
+    'When the last probe that was delivered had been sent, in seconds since 1970; 0 before the first.',
+    ['provider'],
+  ),
+  probeSeconds: gauge('hermod_probe_seconds', 'From sending the last delivered probe to its receipt.', ['provider']),
   backlog: gauge('hermod_worker_backlog_messages', 'Messages in a worker that are not handed over yet.', [
     'provider',
     'lane',

@@ -15,7 +15,7 @@ import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
 import { router } from '../../services/router/main.ts';
 import { type Google, startGoogle } from '../peers/google.ts';
-import { type HttpProvider, startHttpProvider } from '../peers/http-provider.ts';
+import { type HttpProvider, type Reply, startHttpProvider } from '../peers/http-provider.ts';
 import { type MailGateway, startMailGateway } from '../peers/mail-gateway.ts';
 import { Modem } from '../peers/modem/modem.ts';
 import { type Plugged, plug } from '../peers/modem/pty.ts';
@@ -26,7 +26,13 @@ import { until } from '../rig/until.ts';
 
 const NUMBER = '+447700900001';
 const TEXT = 'Does this arrive?';
-const SECRETS = { mail: 'mail-password-1', http: 'http-password-2', device: 'fGx1:APA91b-device_token' };
+const PROBE = 'Are you there?';
+const SECRETS = {
+  mail: 'mail-password-1',
+  http: 'http-password-2',
+  bird: 'live_key-of-bird-3',
+  device: 'fGx1:APA91b-device_token',
+};
 const SCRIPT = `#!/bin/sh
 cat > last
 [ "$1" = +447700900067 ] && { echo 'no such subscriber' >&2; exit 67; }
@@ -40,6 +46,7 @@ const stick = new Modem({ submitMs: 0 });
 let rig: Rig;
 let mail: MailGateway;
 let http: HttpProvider;
+const credit: Reply = { body: JSON.stringify({ payment: 'prepaid', type: 'euros', amount: 47.8 }) };
 let google: Google;
 let plugged: Plugged;
 
@@ -49,7 +56,7 @@ beforeAll(async () => {
   writeFileSync(join(dir, 'scripts', 'send'), SCRIPT);
   chmodSync(join(dir, 'scripts', 'send'), 0o755);
   mail = await startMailGateway({ login: { user: 'hermod', password: SECRETS.mail } });
-  http = await startHttpProvider({ body: `OK ${SECRETS.http} id=42` });
+  http = await startHttpProvider(({ url }) => (url === '/balance' ? credit : { body: `OK ${SECRETS.http} id=42` }));
   google = await startGoogle();
   google.writeAccount(join(dir, 'account.json'));
   writeFileSync(join(dir, 'devices.json'), JSON.stringify({ 447700900001: SECRETS.device }));
@@ -68,6 +75,8 @@ beforeAll(async () => {
           sandbox: { ...smpp, senders: { '12345': 'HERMOD' } },
           slow: { ...smpp, rate: '1/s', window: 1 },
           closed: { ...smpp, port: nobody },
+          probed: { ...smpp, probe: { to: '+447700900999', every: '10s', text: PROBE } },
+          bird: { bearer: 'http', preset: 'messagebird', url: http.url, account: { accessKey: SECRETS.bird } },
           web: {
             bearer: 'http',
             url: `${http.url}/send`,
@@ -98,7 +107,7 @@ beforeAll(async () => {
       };
     },
   });
-  for (const name of ['sandbox', 'slow', 'web', 'mail', 'script', 'push', 'stick']) await bound(name);
+  for (const name of ['sandbox', 'slow', 'web', 'mail', 'script', 'push', 'stick', 'bird', 'probed']) await bound(name);
 }, 60_000);
 afterAll(async () => {
   await rig?.stop();
@@ -235,6 +244,29 @@ test('wrong usage is one line', async () => {
     expect(ran).toMatchObject({ code, out: '', err: expect.stringMatching(words) });
   }
 });
+
+test("a provider's credit is a metric and stands in `hermod providers`; one that is not told is neither", async () => {
+  const metric = () => registry.getSingleMetricAsString('hermod_provider_balance');
+  await until('the credit is known', async () => (await metric()).includes('{provider="bird"} 47.8'), 20_000);
+  expect((await hermod('providers')).out).toMatch(/^bird: 47.8 euros left$/m);
+  expect(http.calls.find(({ url }) => url === '/balance')!.headers.authorization).toContain(SECRETS.bird);
+});
+
+test('a probe goes out by itself, its receipt is timed, and it belongs to no client', async () => {
+  await until(
+    'the receipt of a probe',
+    async () => /\{provider="probed"\} /.test(await registry.getSingleMetricAsString('hermod_probe_seconds')),
+    40_000,
+  );
+  const at = async (name: string) =>
+    Number(/\{provider="probed"\} (\S+)/.exec(await registry.getSingleMetricAsString(name))![1]);
+  expect(await at('hermod_probe_sent_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 60);
+  expect(await at('hermod_probe_delivered_timestamp_seconds')).toBeGreaterThan(Date.now() / 1_000 - 120);
+  const pdu = rig.smsc.received.find(({ shortMessage }) => shortMessage.toString() === PROBE)!;
+  expect(pdu).toMatchObject({ dest: { addr: '447700900999' }, registeredDelivery: 1 });
+  const found = (await hermod('find', '900999', '--json')).json<{ client: string; door: string; state: string }[]>();
+  expect(found[0]).toMatchObject({ client: '', door: 'probe', provider: 'probed' });
+}, 60_000);
 
 test('without a worker it takes a free bind itself, and the ledger hears of it later', async () => {
   await rig.stopServices();

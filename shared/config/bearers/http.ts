@@ -10,6 +10,7 @@ import { providerBase, providerTls } from '../provider.ts';
 import { duration } from '../units.ts';
 
 const MOST_TEMPLATE = 10_000;
+const MINUTE = 60_000;
 /** The user and password of a URL show up in too many places. */
 const ADDRESS = /^https?:\/\/[^/?#@\s]+(?:[/?#]\S*)?$/;
 const url = z.string().max(2_048).regex(ADDRESS, 'an http or https URL without user and password');
@@ -143,6 +144,11 @@ const templateRow = z.strictObject({
   incoming: z.strictObject({ from: field, to: field, text: field, id: field.optional() }).optional(),
 });
 
+/** How often the credit is asked for, where the preset knows how. */
+const balanceEvery = z
+  .union([z.literal('off'), duration.refine((ms) => ms >= MINUTE, 'at least 1min')], 'off, or a duration such as 15min')
+  .default(15 * MINUTE);
+
 const presetRow = (preset: Preset) =>
   z.strictObject({
     ...common,
@@ -151,6 +157,7 @@ const presetRow = (preset: Preset) =>
     /** Another address than the provider's usual one. */
     url: preset.url === '' ? base : base.default(preset.url),
     number: numberSection(preset.number),
+    ...(preset.balance ? { balanceEvery } : {}),
   });
 
 export const httpProvider = z.discriminatedUnion(
