@@ -113,7 +113,7 @@ async function start(): Promise<void> {
   for (const services of processesOf(config)) {
     if (ending) return;
     // A console that is started again does not know the link any more: it may have been used.
-    const knows = services.includes('console') && Object.keys(config.console.users).length === 0;
+    const knows = services.includes('console') && namesNobody(config);
     const firstEnv: Record<string, string> = knows ? { HERMOD_CONSOLE_ENTRY: consoleEntry } : {};
     const child = startChild({ services, configFile: file, amqpUrl: broker.url, adminPort, firstEnv, output, say });
     started.children.push(child);
@@ -151,12 +151,15 @@ Hermod is running.
 `);
 }
 
+/** Whether nobody could log in at the console without the link. */
+const namesNobody = ({ console: { users, oidc } }: Loaded['config']) => !oidc && Object.keys(users).length === 0;
+
 /** Where the console is. Without an account the link logs in as an admin: once, and within half an hour. */
-function consoleLine({ listen, console: { users } }: Loaded['config']): string {
-  const { host, port, tls, url } = listen.console!;
+function consoleLine(config: Loaded['config']): string {
+  const { host, port, tls, url } = config.listen.console!;
   const name = { '0.0.0.0': '127.0.0.1', '::': 'localhost' }[host] ?? (host.includes(':') ? `[${host}]` : host);
   const address = url?.replace(/\/$/, '') ?? `http${tls ? 's' : ''}://${name}:${port}`;
-  if (Object.keys(users).length > 0) return `Console           ${address}/`;
+  if (!namesNobody(config)) return `Console           ${address}/`;
   return `Console           ${address}/#enter=${consoleEntry}   (this link: once, within 30 min)`;
 }
 

@@ -34,7 +34,7 @@ export async function begin(
   bus: Bus,
   sessions: Sessions,
   request: FastifyRequest,
-  person: Person,
+  person: Person & Pick<Session, 'logOut'>,
   way: Session['way'],
 ): Promise<string> {
   await Promise.race([
@@ -42,6 +42,16 @@ export async function begin(
     pass(NOTED_WITHIN_MS),
   ]);
   return sessions.open(person, way);
+}
+
+const refused = new Guesses(MOST_REFUSED, MINUTE_MS);
+
+/** Someone was not let in. Strangers do not fill the audit log: what is too much for it is in the access log. */
+export function noteRefused(bus: Bus, request: FastifyRequest, user: string, detail: string): void {
+  const deed = { action: 'log-in', detail };
+  if (refused.tooMany('')) access(user, deed, request.ip, 'refused');
+  else void note(bus, request, user, deed, 'refused');
+  refused.note('');
 }
 
 export function addDoor(
@@ -53,7 +63,6 @@ export function addDoor(
 ): void {
   const listener = config.listen.console!;
   const name = cookieName(listener);
-  const refused = new Guesses(MOST_REFUSED, MINUTE_MS);
 
   async function admit(
     request: FastifyRequest,
@@ -64,10 +73,7 @@ export function addDoor(
   ) {
     if (judged === 'code') return reply.send({ wants: 'code' });
     if (typeof judged === 'string') {
-      const deed = { action: 'log-in', detail: `${way}: ${judged}` };
-      if (judged === 'too many' || refused.tooMany('')) access(user, deed, request.ip, 'refused');
-      else void note(bus, request, user, deed, 'refused');
-      refused.note('');
+      noteRefused(bus, request, user, `${way}: ${judged}`);
       const [status, why] = REFUSED[judged];
       throw new Refusal(status, way === 'link' && status === 401 ? LINK_REFUSED : why);
     }
@@ -93,8 +99,14 @@ export function addDoor(
       sessions.end(token);
       void note(bus, request, session.user, { action: 'log-out' }, 'done');
     }
-    return reply.header('set-cookie', sessionCookie(listener, undefined)).send({});
+    const next = session?.logOut;
+    return reply.header('set-cookie', sessionCookie(listener, undefined)).send(next ? { next } : {});
   });
+  /** What the log-in page offers. */
+  scope.get('/ways', { config: { needs: 'anyone' } }, async () => ({
+    password: !config.console.oidc || Object.keys(config.console.users).length > 0,
+    ...(config.console.oidc ? { singleSignOn: config.console.oidc.label } : {}),
+  }));
   scope.get('/session', { config: { enrolling: true } }, async ({ session }) => {
     const { user, role, enrol } = session!;
     if (enrol) return { user, role, enrol };

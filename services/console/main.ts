@@ -17,6 +17,7 @@ import { addLive } from './live.ts';
 import { addMessages } from './messages.ts';
 import { openWatch } from './now.ts';
 import { addNumbers } from './numbers.ts';
+import { addOidc } from './oidc.ts';
 import { addProviders } from './providers.ts';
 import { guard, openServer } from './server.ts';
 import { openSessions } from './sessions.ts';
@@ -32,8 +33,9 @@ export const consoleService: Service = {
     const entry = process.env[ENTRY];
     // Programs that this process starts have no business with it.
     delete process.env[ENTRY];
-    if (!entry && Object.keys(config.console.users).length === 0)
-      log.warn('nobody can log in: the configuration has no console.users');
+    const { users, oidc } = config.console;
+    if (!entry && !oidc && Object.keys(users).length === 0)
+      log.warn('nobody can log in: the configuration has neither console.users nor console.oidc');
     const accounts = openAccounts(config.console, entry, secondFactorOf(bus));
     const sessions = openSessions(config.console);
     const denials = openDenials(bus);
@@ -44,6 +46,7 @@ export const consoleService: Service = {
       async (scope) => {
         guard(scope, listener, sessions, bus);
         addDoor(scope, config, accounts, sessions, bus);
+        if (oidc) addOidc(scope, listener, oidc, sessions, bus);
         addAccount(scope, listener, sessions, bus);
         addLive(scope, watch, sessions, listener, log);
         addMessages(scope, bus, config);

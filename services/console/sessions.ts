@@ -2,12 +2,17 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Person } from './accounts.ts';
 
-/** `way`: how it began. */
-export type Session = Person & { way: 'password' | 'link'; startedAt: number; usedAt: number };
+/** `way`: how it began. `logOut`: where the browser goes on to end the session at the identity provider too. */
+export type Session = Person & {
+  way: 'password' | 'link' | 'single sign-on';
+  logOut?: string;
+  startedAt: number;
+  usedAt: number;
+};
 
 export type Sessions = {
   /** Returns the token for the cookie. */
-  open(person: Person, way: Session['way']): string;
+  open(person: Person & Pick<Session, 'logOut'>, way: Session['way']): string;
   /** The session, while it is valid. `use` counts as something done by its person. */
   find(token: string | undefined, use: boolean): Session | undefined;
   end(token: string): void;

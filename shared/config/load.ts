@@ -6,6 +6,7 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, 
 import type { z } from 'zod';
 import { httpFault } from './bearers/http.ts';
 import { scriptsFault } from './bearers/script.ts';
+import { consoleFault } from './console.ts';
 import { incomingFault } from './incoming.ts';
 import { mailFault } from './mail.ts';
 import { routesFault } from './routes.ts';
@@ -177,6 +178,11 @@ function checkNames(config: Config, document: Document, file: string, lines: Lin
     throw new ConfigError(`${file}:${lineOf(nodeAt(document, path), lines)}: ${path.join('.')}: ${message}`);
   };
   const fault =
-    routesFault(config) ?? mailFault(config) ?? incomingFault(config) ?? httpFault(config) ?? scriptsFault(config);
+    routesFault(config) ??
+    mailFault(config) ??
+    incomingFault(config) ??
+    httpFault(config) ??
+    scriptsFault(config) ??
+    consoleFault(config);
   if (fault) fail(fault.path, fault.message);
 }

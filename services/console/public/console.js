@@ -106,6 +106,12 @@ function showLogIn(reason = '') {
   logIn({ main, reason, done: begin });
 }
 
+async function logOut() {
+  const { next } = await call('/logout', {}).catch(() => ({}));
+  if (next) location.assign(next);
+  else showLogIn();
+}
+
 /** Whoever has to have a second factor sets one up before anything else. */
 function showEnrol() {
   document.title = 'Second factor – Hermod';
@@ -119,7 +125,7 @@ async function begin() {
   if (person.enrol) return showEnrol();
   who.replaceChildren(
     link('/account', `${person.user}, ${person.role}`),
-    h('button', { class: 'plain', onclick: () => call('/logout', {}).finally(() => showLogIn()) }, 'Log out'),
+    h('button', { class: 'plain', onclick: logOut }, 'Log out'),
   );
   const skip = h('a', { href: '#main', class: 'skip' }, 'To the content');
   document.body.replaceChildren(skip, header, notice, main);
@@ -131,7 +137,7 @@ whenLoggedOut(() => showLogIn('Your session has ended: log in again.'));
 whenUp((up) => say(up ? '' : 'The live connection is lost: trying again. What is shown may be old.', !up));
 addEventListener('popstate', () => person.user && show(true));
 addEventListener('click', (event) => {
-  const anchor = event.target.closest?.('a[href^="/"]');
+  const anchor = event.target.closest?.('a[href^="/"]:not([href^="/api/"])');
   if (!anchor || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   go(anchor.getAttribute('href'));

@@ -83,6 +83,16 @@ describe('faults', () => {
       GOOD.replace('client: ise', 'client: isa'),
       /^gateway\.yaml:14: routes\.0\.when\.client: there is no client isa/,
     ],
+    [
+      'single sign-on at an address that nobody knows',
+      `${GOOD}console:\n  oidc: { issuer: "https://login.example.com", clientId: hermod, roles: { admin: [sms] } }\n`,
+      'gateway.yaml:17: console.oidc: needs listen.console.url, the address to which people are sent back',
+    ],
+    [
+      'an identity provider without TLS',
+      `${GOOD}console:\n  oidc: { issuer: "http://login.example.com", clientId: hermod, roles: { admin: [sms] } }\n`,
+      /^gateway\.yaml:17: console\.oidc\.issuer: an address that begins with https/,
+    ],
     ['a name that cannot be a queue', GOOD.replace('main:', 'Main Provider:'), /^gateway\.yaml:\d+: providers/],
     ['broken YAML', 'clients: [', /^gateway\.yaml:1: /],
     ['the same key twice', `${GOOD}routes: []\n`, /^gateway\.yaml:16: Map keys must be unique/],

@@ -31,19 +31,25 @@ export function logIn({ main, reason, done }) {
       again.focus();
     }
   }
-  main.append(
-    h(
-      'form',
-      { class: 'log-in', onsubmit: submit },
-      h('h1', {}, 'Hermod'),
-      fault,
-      h('label', { for: 'user' }, 'Name'),
-      user,
-      h('label', { for: 'password' }, 'Password'),
-      password,
-      codeField,
-      h('button', { class: 'main' }, 'Log in'),
-    ),
+  const local = h(
+    'div',
+    {},
+    h('label', { for: 'user' }, 'Name'),
+    user,
+    h('label', { for: 'password' }, 'Password'),
+    password,
+    codeField,
+    h('button', { class: 'main' }, 'Log in'),
   );
+  const form = h('form', { class: 'log-in', onsubmit: submit }, h('h1', {}, 'Hermod'), fault, local);
+  main.append(form);
   user.focus();
+  offerOther(form, local);
+}
+
+/** The way by the identity provider, where there is one, and alone where nobody has a password here. */
+async function offerOther(form, local) {
+  const { password, singleSignOn } = await call('/ways').catch(() => ({ password: true }));
+  if (singleSignOn) form.append(h('a', { href: '/api/oidc/start', class: 'button' }, singleSignOn));
+  if (!password) local.remove();
 }
