@@ -4,10 +4,11 @@ import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
 import { contentOf } from './again.ts';
 import { auditQuestion, listEntries } from './audit.ts';
-import type { Database, Row, Sql, Value } from './database.ts';
+import type { Database, Row, Sql } from './database.ts';
 import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
 import type { Cancelled } from './schedule.ts';
 import type { Seal } from './seal.ts';
+import { search } from './search.ts';
 import { secondFactor, secondFactorQuestion } from './second-factor.ts';
 import { attemptOf, messageOf, storyOf } from './story.ts';
 import { changeSuppressed, listSuppressed, logSuppressed, suppressionQuestions, suppressions } from './suppressed.ts';
@@ -29,7 +30,7 @@ export const question = z.discriminatedUnion('ask', [
   /**
    * Messages of a client, or of all, newest first: in this state, last with this provider, to this number (E.164 digits),
    * accepted since then (epoch ms), older than the message `before`. `next` is the `before` of the next page, absent on
-   * the last.
+   * the last. `lookedBackTo` (epoch ms) is there when there was no time to look further: what follows `next` may be found.
    */
   z.strictObject({
     ask: z.literal('list'),
@@ -91,17 +92,16 @@ export type AnswerOptions = {
   onSuppressed(): void;
 };
 
-const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const [PAUSED, DRAINING] = ['paused-providers', 'draining-providers'] as const;
 /** A message that was just accepted may be a moment away from the ledger. */
 const NEW_MS = 30_000;
+/** Less than those who ask wait. */
+const FIND_FOR_MS = 4_000;
 const WAIT_MS = { most: 1_500, step: 50 };
 const SQL = {
   message: 'select * from message where id = $1',
   attempts: 'select * from attempt where message_id = $1 order by handover, part',
   owed: 'select count(*) as n from outbox where message_id = $1',
-  find: `select * from message where id >= $1 and known = 1 and (number like $2 or number_hash = $3)
-    order by id desc limit $4`,
   number: 'select number from message where id = $1 and known = 1',
   unmatched: 'select * from unmatched_receipt order by at desc limit $1',
   unmatchedCount: 'select provider, count(*) as n from unmatched_receipt group by provider order by provider',
@@ -132,23 +132,9 @@ export function openAnswers({ db, writer, seal, cancel, again, onHeld, onSuppres
     return { ...messageOf(row), attempts: attempts.map(attemptOf), callbacksWaiting: owed!.n };
   }
 
-  async function list({ client, state, provider, to, digits, since, before = LAST_ID, limit }: Asked<'list'>) {
-    const conditions = ['known = 1'];
-    const values: Value[] = [];
-    const add = (condition: string, ...sought: (string | undefined)[]) => {
-      if (sought[0] === undefined) return;
-      conditions.push(condition.replaceAll('?', () => `$${values.push(sought.shift()!)}`));
-    };
-    add('id < ?', before);
-    add('id >= ?', firstIdAt(since));
-    add('client = ?', client);
-    add('state = ?', state);
-    add('provider = ?', provider);
-    add('(number = ? or number_hash = ?)', to, to && seal.hash(to));
-    add('(number like ? or number_hash = ?)', digits && `%${digits}`, digits && seal.hash(digits));
-    const sql = `select * from message where ${conditions.join(' and ')} order by id desc limit ${limit}`;
-    const rows = await read.rows<MessageRow>(sql, ...values);
-    return { messages: rows.map(messageOf), ...(rows.length === limit ? { next: rows.at(-1)!.id } : {}) };
+  async function list(sought: Asked<'list'>) {
+    const { rows, ...more } = await search(read, seal, sought);
+    return { messages: rows.map(messageOf), ...more };
   }
 
   async function cancelled(asked: Asked<'cancel'>): Promise<Cancelled> {
@@ -202,8 +188,7 @@ export function openAnswers({ db, writer, seal, cancel, again, onHeld, onSuppres
         case 'message':
           return message(q);
         case 'find': {
-          const { digits, since, limit } = q;
-          const rows = await read.rows<MessageRow>(SQL.find, firstIdAt(since), `%${digits}`, seal.hash(digits), limit);
+          const { rows } = await search(read, seal, q, FIND_FOR_MS);
           return rows.map(messageOf);
         }
         case 'list':

@@ -1,6 +1,6 @@
 // Messages found by number, id, client, provider, state and time. What was sought stands in the address.
 import { call, person } from '../api.js';
-import { h } from '../dom.js';
+import { clock, h } from '../dom.js';
 import { messageTable } from './list.js';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -65,9 +65,14 @@ export function messages({ main, signal, go }) {
     if (before) query.set('before', before);
     for (const [name, value] of [...query]) if (!value) query.delete(name);
     try {
-      const { messages: found, next } = await call(`/messages?${query}`);
+      const { messages: found, next, lookedBackTo } = await call(`/messages?${query}`);
       if (signal.aborted) return;
       all = [...all, ...found];
+      if (lookedBackTo) {
+        const words = h('p', { class: 'quiet' }, 'Looking through messages before ', clock(lookedBackTo), ' …');
+        results.replaceChildren(all.length > 0 ? messageTable('Messages found, the newest first', all) : '', words);
+        return await load(next);
+      }
       const older = h('button', { onclick: () => load(next), 'data-key': 'older' }, 'Older ones');
       if (all.length === 0) results.replaceChildren(h('p', {}, 'No message is like this.'));
       else results.replaceChildren(messageTable('Messages found, the newest first', all), next ? older : '');
