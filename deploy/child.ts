@@ -27,6 +27,8 @@ export type Child = {
   stop(): Promise<void>;
   /** Ends it now. */
   kill(): void;
+  /** Of the process that runs now. */
+  pid(): number | undefined;
 };
 
 export function startChild(options: ChildOptions): Child {
@@ -120,6 +122,7 @@ export function startChild(options: ChildOptions): Child {
       clearInterval(watchdog);
       process_?.kill('SIGKILL');
     },
+    pid: () => process_?.pid,
   };
 }
 

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import pino from 'pino';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { openWriter } from '../../services/ledger/writer.ts';
-import { type Memory, WITHIN } from '../rig/memory.ts';
+import { type Memory, openMemory, WITHIN } from '../rig/memory.ts';
 import { endOf, receiptOf, smsAt, takenAs } from '../rig/story.ts';
 
 const IN_FLIGHT = 4_000;
+const DAY_MS = 24 * 3_600_000;
 const SECRET = 'the-text-that-is-gone';
 
 export type Outcome = {
@@ -21,15 +22,14 @@ export type Outcome = {
   memory: [early: number, end: number];
 };
 
-/** `count` messages: of ten, seven are delivered, one failed, one rejected, and one never heard of again. */
-export async function runLedger(memory: Memory, count: number): Promise<Outcome> {
+/** Writes the stories of `count` messages, accepted from `from` to `until` (epoch ms). Returns the memory after a tenth. */
+async function write(memory: Memory, count: number, from: number, until: number): Promise<number> {
   const writer = openWriter(memory.db, memory.recorder, pino({ level: 'silent' }), () => {});
-  const start = Date.now();
-  const resident = () => process.memoryUsage.rss() / 1_048_576;
   let early = 0;
   let underWay: Promise<void>[] = [];
   for (let i = 0; i < count; i++) {
-    for (const envelope of storyOf(i, start)) underWay.push(writer.write(envelope));
+    const at = Math.round(from + ((until - from) * i) / count);
+    for (const envelope of storyOf(i, at)) underWay.push(writer.write(envelope));
     if (i === Math.floor(count / 10)) early = resident();
     if (underWay.length < IN_FLIGHT) continue;
     await Promise.all(underWay);
@@ -37,6 +37,22 @@ export async function runLedger(memory: Memory, count: number): Promise<Outcome>
   }
   await Promise.all(underWay);
   await writer.close();
+  return early;
+}
+
+const resident = () => process.memoryUsage.rss() / 1_048_576;
+
+/** Messages of the last day, in the ledger's file in this folder, while no ledger runs. */
+export async function fillLedger(dir: string, count: number): Promise<void> {
+  const memory = await openMemory(undefined, {}, dir);
+  await write(memory, count, Date.now() - DAY_MS, Date.now());
+  await memory.db.close();
+}
+
+/** `count` messages: of ten, seven are delivered, one failed, one rejected, and one never heard of again. */
+export async function runLedger(memory: Memory, count: number): Promise<Outcome> {
+  const start = Date.now();
+  const early = await write(memory, count, start, start);
   const perSecond = Math.round(count / ((Date.now() - start) / 1_000));
   const end = resident();
   for (let more = true; more; ) {

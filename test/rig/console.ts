@@ -10,6 +10,7 @@ import type { Rig } from './rig.ts';
 
 export type Console = {
   url: string;
+  pid: number;
   /** What it wrote down, one object for each line. */
   access(): Record<string, unknown>[];
   /** Everything that the process wrote. */
@@ -33,6 +34,7 @@ export async function startConsole(rig: Rig, port: number, entry = ''): Promise<
   await child.ready;
   return {
     url: `http://127.0.0.1:${port}`,
+    pid: child.pid()!,
     access: () =>
       readFileSync(accessLog, 'utf8')
         .split('\n')

@@ -66,8 +66,12 @@ export function onBoth(tests: (open: (options?: Partial<OutboxOptions>) => Promi
   });
 }
 
-export async function openMemory(url?: string, options: Partial<OutboxOptions> = {}): Promise<Memory> {
-  const dir = mkdtempSync(join(tmpdir(), 'hermod-memory-'));
+/** In `dir`, which `close` removes: one of its own unless given. */
+export async function openMemory(
+  url?: string,
+  options: Partial<OutboxOptions> = {},
+  dir = mkdtempSync(join(tmpdir(), 'hermod-memory-')),
+): Promise<Memory> {
   const seal = openSeal('a secret of more than thirty-two octets');
   const finals: string[] = [];
   const untold: Memory['untold'] = [];

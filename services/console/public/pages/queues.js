@@ -132,7 +132,7 @@ export function queues({ main, signal, act }) {
                 class: 'main',
                 onclick: () => again([letter.key]),
                 'data-key': `again ${letter.key}`,
-                'aria-label': `Send ${letter.key} again`,
+                'aria-label': `Send again ${letter.key}`,
               },
               'Send again',
             )
