@@ -1,6 +1,6 @@
 // The audit log: who did what, at the console and on the command line. What was sought stands in the address.
 import { call } from '../api.js';
-import { clock, h, state, table } from '../dom.js';
+import { clock, h, link, state, table } from '../dom.js';
 
 const FIELDS = { user: 'Who', action: 'Action', object: 'Object' };
 const COLUMNS = ['Time', 'Who', 'From', 'Action', 'Object', 'Result', 'Detail'].map((name) => ({ name }));
@@ -61,7 +61,12 @@ const cellsOf = ({ at, user, address, action, object, result, detail }) => [
   user,
   address,
   action,
-  object || '–',
+  linked(object),
   state(result),
   detail || (result === 'tried' ? 'how it ended is not known' : '–'),
 ];
+
+const linked = (object) => {
+  const [kind, id] = object.split(' ');
+  return kind === 'message' ? link(`/messages/${id}`, object) : object || '–';
+};
