@@ -2,7 +2,9 @@
 // dead letter put right. Then every page at both widths, light and dark, under axe. With HERMOD_FULL=1 there are 100,000
 // messages more. The screens are kept in var/console.
 import { resolve } from 'node:path';
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { hashPassword } from '#shared/doors/credentials.ts';
 import { newId } from '#shared/messages/id.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
@@ -34,9 +36,14 @@ let console_: Console;
 let chromium: Chromium;
 beforeAll(async () => {
   const port = await freePort();
+  const password = await hashPassword('right');
   rig = await startRig({
     services: [ledger, router, egressSmpp, ingressHttp, notifier],
-    settings: (standard) => ({ ...standard, listen: { ...standard.listen, console: { port } } }),
+    settings: (standard) => ({
+      ...standard,
+      listen: { ...standard.listen, console: { port } },
+      console: { users: { anna: { password, role: 'operator', totp: true } } },
+    }),
   });
   if (MESSAGES > 0) {
     await rig.stopServices();
@@ -161,3 +168,42 @@ test('every page of the menu, and one’s account: axe finds nothing serious at 
   const refused = /status of 401/;
   expect(chromium.faults.filter((fault) => !refused.test(fault))).toEqual([]);
 }, 240_000);
+
+test('a second factor is set up at the first log-in, and asked for at the next', async () => {
+  const { page, shows, press, tabTo } = chromium;
+  const logIn = async () => {
+    await tabTo('Name');
+    await page.keyboard.type('anna');
+    await tabTo('Password');
+    await page.keyboard.type('right');
+    await page.keyboard.press('Enter');
+  };
+  const type = async (code: string, label: string) => {
+    await tabTo(label);
+    await page.keyboard.type(code);
+    await page.keyboard.press('Enter');
+  };
+  await page.goto(console_.url);
+  await logIn();
+  await shows('your account needs a code');
+  await page.locator('code.secret').waitFor();
+  await keep('enrol');
+  const secret = Secret.fromBase32((await page.locator('code.secret').textContent())!.replaceAll(' ', ''));
+  const now = Date.now();
+  await type(TOTP.generate({ secret, timestamp: now }), 'Code');
+  await shows('Latest messages');
+  expect(await page.locator('nav a').allTextContents()).not.toContain('Audit');
+  await press('anna, operator');
+  await shows('For another app or phone');
+  await keep('account-with-code');
+
+  await press('Log out');
+  await shows('Log in');
+  await logIn();
+  await page.locator('#code').waitFor();
+  await keep('code');
+  await type('000000', 'Code from your authenticator app');
+  await shows('this code is wrong');
+  await type(TOTP.generate({ secret, timestamp: now + 30_000 }), 'Code from your authenticator app');
+  await shows('Latest messages');
+}, 120_000);
