@@ -1,6 +1,7 @@
 // A night on call, at a real browser and with the keyboard alone: the first link, the first message, a provider paused, a
 // dead letter put right. Then every page at both widths, light and dark, under axe. With HERMOD_FULL=1 there are 100,000
 // messages more. The screens are kept in var/console.
+import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,6 +14,7 @@ import { notifier } from '../../services/notifier/main.ts';
 import { router } from '../../services/router/main.ts';
 import { fillLedger } from '../load/ledger.ts';
 import { type Chromium, DESKTOP, PHONE, startChromium } from '../peers/chromium.ts';
+import { requireDebian } from '../peers/debian.ts';
 import { type Console, putAside, startConsole } from '../rig/console.ts';
 import { freePort } from '../rig/port.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
@@ -21,6 +23,7 @@ import { until } from '../rig/until.ts';
 const SCREENS = resolve(import.meta.dirname, '../../var/console');
 const FULL = process.env.HERMOD_FULL === '1';
 const MESSAGES = FULL ? 100_000 : 0;
+const ZBARIMG = '/usr/bin/zbarimg';
 const ENTRY = 'the-token-of-the-first-link';
 const ALL_LOOKS = [
   { width: 'desktop', size: DESKTOP, colours: 'light' },
@@ -169,6 +172,12 @@ test('every page of the menu, and one’s account: axe finds nothing serious at 
   expect(chromium.faults.filter((fault) => !refused.test(fault))).toEqual([]);
 }, 240_000);
 
+/** As a phone does, by a program that knows nothing of how it was drawn. */
+function readQr(file: string): string {
+  requireDebian('zbar-tools', ZBARIMG);
+  return execFileSync(ZBARIMG, ['--quiet', '--raw', file], { encoding: 'utf8' }).trim();
+}
+
 test('a second factor is set up at the first log-in, and asked for at the next', async () => {
   const { page, shows, press, tabTo } = chromium;
   const logIn = async () => {
@@ -188,7 +197,11 @@ test('a second factor is set up at the first log-in, and asked for at the next',
   await shows('your account needs a code');
   await page.locator('code.secret').waitFor();
   await keep('enrol');
-  const secret = Secret.fromBase32((await page.locator('code.secret').textContent())!.replaceAll(' ', ''));
+  const key = (await page.locator('code.secret').textContent())!.replaceAll(' ', '');
+  const picture = resolve(SCREENS, 'qr.png');
+  await page.locator('svg.qr').screenshot({ path: picture });
+  expect(readQr(picture)).toBe(`otpauth://totp/Hermod:anna?issuer=Hermod&secret=${key}`);
+  const secret = Secret.fromBase32(key);
   const now = Date.now();
   await type(TOTP.generate({ secret, timestamp: now }), 'Code');
   await shows('Latest messages');

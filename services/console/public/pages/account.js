@@ -1,6 +1,7 @@
 // One's own account: the second factor, and sessions elsewhere.
 import { call, person } from '../api.js';
 import { h } from '../dom.js';
+import { qrCode } from '../qr.js';
 
 export function account({ main, signal, act }) {
   const factor = h('section', { 'aria-labelledby': 'factor' });
@@ -62,12 +63,11 @@ export function enrol({ main, act, done }) {
 
 function secretOf({ secret, uri }, act, done) {
   const spaced = secret.match(/.{1,4}/g).join(' ');
+  // What every app takes for granted is left out, so that it is one to see well.
+  const picture = qrCode(uri.replace(/&algorithm=.*$/, ''), 'QR code with the key below');
   return [
-    h(
-      'p',
-      {},
-      'Add an account in your authenticator app with this key (by time, six digits), or open the link on your phone:',
-    ),
+    h('p', {}, 'Add an account in your authenticator app: by this picture, or by the key (by time, six digits).'),
+    picture && h('p', {}, picture),
     h('p', {}, h('code', { class: 'secret' }, spaced)),
     h('p', {}, h('a', { href: uri }, 'Open it in an app on this device')),
     h('p', {}, 'Then give the code that it shows. The key is not shown again.'),
@@ -75,7 +75,7 @@ function secretOf({ secret, uri }, act, done) {
       const sent = act(() => call('/account/second-factor/confirm', { code }), 'The second factor is set up.');
       if (await sent) await done();
     }),
-  ];
+  ].filter(Boolean);
 }
 
 function codeForm(text, work) {
