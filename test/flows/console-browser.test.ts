@@ -218,5 +218,5 @@ test('a second factor is set up at the first log-in, and asked for at the next',
   await type('000000', 'Code from your authenticator app');
   await shows('this code is wrong');
   await type(TOTP.generate({ secret, timestamp: now + 30_000 }), 'Code from your authenticator app');
-  await shows('Latest messages');
+  await shows('Log out everywhere else');
 }, 120_000);
