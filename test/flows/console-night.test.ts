@@ -10,7 +10,7 @@ import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
 import { notifier } from '../../services/notifier/main.ts';
 import { router } from '../../services/router/main.ts';
-import { type Chromium, startChromium } from '../peers/chromium.ts';
+import { type Chromium, DESKTOP, PHONE, startChromium } from '../peers/chromium.ts';
 import { type Console, putAside, startConsole, visitor } from '../rig/console.ts';
 import { freePort } from '../rig/port.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
@@ -18,8 +18,6 @@ import { until } from '../rig/until.ts';
 
 const SCREENS = resolve(import.meta.dirname, '../../var/console');
 const ENTRY = 'the-token-of-a-night-on-call';
-const DESKTOP = { width: 1_200, height: 800 };
-const PHONE = { width: 390, height: 844 };
 const SOMEONE = '447700900123';
 const ANOTHER = '447700900130';
 
@@ -49,24 +47,24 @@ afterAll(async () => {
 /** Desktop light and phone dark; nothing may stick out at the side. */
 async function keep(name: string): Promise<void> {
   const { page } = chromium;
-  for (const [where, view] of Object.entries({
-    desktop: { ...DESKTOP, dark: false },
-    phone: { ...PHONE, dark: true },
-  })) {
-    await page.view(view);
+  for (const [where, size, colours] of [
+    ['desktop', DESKTOP, 'light'],
+    ['phone', PHONE, 'dark'],
+  ] as const) {
+    await chromium.view(size, colours);
     await until(`${name} fits at ${where}`, () =>
       page.evaluate('document.documentElement.scrollWidth <= document.documentElement.clientWidth'),
     );
-    await page.screenshot(resolve(SCREENS, `night-${name}-${where}.png`));
+    await chromium.screenshot(resolve(SCREENS, `night-${name}-${where}.png`));
   }
-  await page.view({ ...DESKTOP, dark: false });
+  await chromium.view(DESKTOP, 'light');
 }
 
 const send = () => rig.send({ to: SOMEONE, text: 'the code is 424242', 'dlr-mask': '31' });
 
 async function goTo(name: string): Promise<void> {
-  await chromium.page.tabTo(name);
-  await chromium.page.press('Enter');
+  await chromium.tabTo(name);
+  await chromium.page.keyboard.press('Enter');
 }
 
 test('a stopped provider, a dead letter and a rejected client are found and put right', async () => {
@@ -87,70 +85,70 @@ test('a stopped provider, a dead letter and a rejected client are found and put 
   expect((await send()).status).toBe(503);
 
   // 03:12. The first page says what is wrong.
-  await page.view({ ...DESKTOP, dark: false });
-  await page.open(`${console_.url}/#enter=${ENTRY}`);
-  await page.shows(/sandbox is paused/, 20_000);
-  await page.shows('1 dead letter waits for someone to decide');
-  await page.shows(/Wrong\s+Client tester was refused once at the http door/);
+  await chromium.view(DESKTOP, 'light');
+  await page.goto(`${console_.url}/#enter=${ENTRY}`);
+  await chromium.shows(/sandbox is paused/, 20_000);
+  await chromium.shows('1 dead letter waits for someone to decide');
+  await chromium.shows(/Wrong\s+Client tester was refused once at the http door/);
   await keep('now');
 
   // Who paused it, and when? Then the provider takes messages again, and the code arrives after all.
   await goTo('Configuration');
-  await page.shows(/day: pause provider sandbox/);
-  await page.shows('The file is right, and everything that runs was started with it.');
+  await chromium.shows(/day: pause provider sandbox/);
+  await chromium.shows('The file is right, and everything that runs was started with it.');
   await keep('configuration');
   await goTo('Providers');
-  await page.shows(/^Resume$/m);
+  await chromium.shows(/^Resume$/m);
   await goTo('Resume sandbox');
-  await page.shows('sandbox takes messages again.');
+  await chromium.shows('sandbox takes messages again.');
   expect((await rig.final(waiting, 30_000)).state).toBe('delivered');
 
   // Is it really well? A test message says so.
-  await page.shows(/^Test$/m);
+  await chromium.shows(/^Test$/m);
   await goTo('Test sandbox');
-  await page.tabTo('Number');
-  await page.type(`+${SOMEONE}`);
+  await chromium.tabTo('Number');
+  await page.keyboard.type(`+${SOMEONE}`);
   await goTo('Send');
-  await page.shows('Accepted in');
+  await chromium.shows('Accepted in');
   await keep('test');
-  await page.press('Escape');
+  await page.keyboard.press('Escape');
   await keep('providers');
 
   // The dead letter is sent again: its text is hidden also from who decides.
   await goTo('Queues');
-  await page.shows('handled twice');
-  expect(await page.text()).not.toMatch(/424242|447700900130/);
+  await chromium.shows('handled twice');
+  expect(await page.innerText('body')).not.toMatch(/424242|447700900130/);
   await keep('queues');
   const again = await page.evaluate<string>(`document.querySelector('.letter button.main').getAttribute('aria-label')`);
   await goTo(again);
-  await page.shows('There are none.');
+  await chromium.shows('There are none.');
   await until('it is at the SMSC', () => rig.smsc.received.some(({ dest }) => dest.addr === ANOTHER));
 
   // The client: why it was refused, and it may send again.
   await goTo('Clients');
-  await page.shows(/tester: [\s\S]*once at the http door from 127\.0\.0\.1[\s\S]*clients\.tester\.dailyQuota/);
+  await chromium.shows(/tester: [\s\S]*once at the http door from 127\.0\.0\.1[\s\S]*clients\.tester\.dailyQuota/);
   await keep('clients');
   await goTo('Let tester send again');
-  await page.shows('tester may send again');
+  await chromium.shows('tester may send again');
   const [id = ''] = (await send()).ids;
   expect((await rig.final(id)).state).toBe('delivered');
 
   // The person who waited for the code is looked up by number.
   await goTo('Numbers');
-  await page.tabTo('Whole number, with country code');
-  await page.type(`+${SOMEONE}`);
-  await page.press('Enter');
-  await page.shows(/4477\.\.23[\s\S]*delivered/);
+  await chromium.tabTo('Whole number, with country code');
+  await page.keyboard.type(`+${SOMEONE}`);
+  await page.keyboard.press('Enter');
+  await chromium.shows(/4477\.\.23[\s\S]*delivered/);
   await keep('numbers');
 
   // Back to sleep: what is left is a note that it was put right.
   await goTo('Now');
-  await page.shows(/it was let in since/, 20_000);
-  expect(await page.text()).not.toMatch(/^Wrong$/m);
+  await chromium.shows(/it was let in since/, 20_000);
+  expect(await page.innerText('body')).not.toMatch(/^Wrong$/m);
   await keep('well');
 
   // In the morning everyone can read what was done, and by whom.
   await goTo('Audit');
-  for (const deed of ['resume', 'try', 'send again', 'clear the counts']) await page.shows(deed);
-  expect(page.faults).toEqual([]);
+  for (const deed of ['resume', 'try', 'send again', 'clear the counts']) await chromium.shows(deed);
+  expect(chromium.faults).toEqual([]);
 }, 120_000);
