@@ -90,10 +90,13 @@ export function openWriter(
   }
 
   function wait(batch: readonly Entry[], mine: readonly Job[], error: unknown): void {
-    trouble = `the ledger cannot write: ${reasonOf(error)}`;
+    const words = `the ledger cannot write: ${reasonOf(error)}`;
     waiting.unshift(...batch);
     jobs = [...mine, ...jobs];
-    log.error({ reason: reasonOf(error), waiting: waiting.length }, 'cannot write: trying again');
+    // Once, and not at every try.
+    if (trouble !== words)
+      log.error({ reason: reasonOf(error), waiting: waiting.length }, 'cannot write: trying again');
+    trouble = words;
   }
 
   /** One of a transaction cannot be written: each on its own, to find out which. */

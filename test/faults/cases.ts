@@ -1,33 +1,29 @@
-// The fault matrix: what goes wrong while messages flow, and what that may cost. Lost messages and messages without an end
-// are never allowed; repeats only where a process was killed or an answer was lost.
+// The fault matrix on one node: what goes wrong while messages flow, and what that may cost. Lost messages and messages
+// without an end are never allowed; repeats only where a process was killed or an answer was lost.
 import { DatabaseSync } from 'node:sqlite';
-import { connect } from 'amqplib';
-import { DEAD_KINDS, deadQueue, egressQueue, LEDGER, NOTIFIER, routerQueue } from '#shared/topology.ts';
+import pino from 'pino';
+import { openBus } from '#shared/bus/bus.ts';
+import { declareTopology } from '#shared/bus/declared.ts';
+import { egressQueue, topology, toQueue } from '#shared/topology.ts';
+import { smsAt } from '../rig/story.ts';
 import { until } from '../rig/until.ts';
-import type { Cluster } from './cluster.ts';
+import { ACCOUNT } from './client.ts';
+import type { FaultCase as Case } from './matrix.ts';
+import { poison } from './poison.ts';
 import type { Mood } from './receiver.ts';
 import { SERVICES, type ServiceName } from './services.ts';
 import { type Stand, WINDOW } from './stand.ts';
 
-export type FaultCase = {
-  name: string;
-  /** Begins when a quarter of the load is offered. `length` is `short` in `npm test`. */
-  fault(stand: Stand, length: 'short' | 'full'): Promise<void>;
-  /** Most extra arrivals at the SMSC. */
-  repeats: number;
-  /** Most milliseconds without an acceptance. */
-  doorsClosedMs?: number;
-  /** Most seconds until everything has its end, with the short load. */
-  seconds?: number;
-  /** Part of `npm test`. */
-  short?: true;
-};
-
-const pause = (ms: number) => new Promise<void>((go) => setTimeout(go, ms));
-/** Of the services' own death: the orchestrator's 0.1 s, and a start on two busy cores. */
-const DOORS_OPEN_AGAIN_MS = 5_000;
+export type FaultCase = Case<Stand>;
+export const pause = (ms: number) => new Promise<void>((go) => setTimeout(go, ms));
+/** What a worker that died held unacknowledged: twice its window. */
+export const HELD = 2 * WINDOW;
+/** Of our services' own death: the orchestrator's 0.1 s, and a start on two busy cores. */
+const DOORS_OPEN_AGAIN_MS = 2_000;
 const RSYSERR = 8;
 const RESETS = 10;
+const HOUR_MS = 3_600_000;
+const LEFTOVERS = 200;
 
 /** A fault of the SMSC that is switched on, lasts, and is switched off. */
 const smscFor =
@@ -54,69 +50,60 @@ const ledgerLocked: FaultCase['fault'] = async ({ ledgerFile }, length) => {
   db.close();
 };
 
-/** One message that is no JSON, and one of no known type, in each work queue. */
-const poison: FaultCase['fault'] = async ({ amqpUrl }) => {
-  const model = await connect(amqpUrl);
-  const channel = await model.createConfirmChannel();
-  const queues = [routerQueue('urgent'), routerQueue('bulk'), egressQueue('sandbox', 'urgent'), LEDGER, NOTIFIER];
-  const bodies = [Buffer.from('not JSON at all'), Buffer.from('[{"v":1,"type":"no such"}]')];
-  for (const queue of queues) for (const body of bodies) channel.sendToQueue(queue, body, { persistent: true });
-  await channel.waitForConfirms();
-  const aside = async () => {
-    let count = 0;
-    for (const kind of DEAD_KINDS) count += (await channel.checkQueue(deadQueue(kind))).messageCount;
-    return count;
+/** For a while, shorter in `npm test`. */
+const alarmed =
+  (what: 'memory' | 'disk'): FaultCase['fault'] =>
+  async (stand, length) => {
+    await stand.alarm(what, true);
+    try {
+      await pause(length === 'short' ? 2_000 : 15_000);
+    } finally {
+      await stand.alarm(what, false);
+    }
   };
-  await until(
-    'every poisoned message is put aside',
-    async () => (await aside()) === queues.length * bodies.length,
-    30_000,
-  );
-  for (const kind of DEAD_KINDS) await channel.purgeQueue(deadQueue(kind));
-  await model.close();
+
+/** The clock of one service goes an hour ahead, then an hour back behind the others, then right again. */
+const clockJumps = (name: ServiceName): FaultCase => ({
+  name: `the clock of ${name} jumps by an hour, ahead and back`,
+  async fault({ services }, length) {
+    for (const ms of [HOUR_MS, -HOUR_MS, 0]) {
+      services.setClock(name, ms);
+      await pause(length === 'short' ? 1_000 : 6_000);
+    }
+  },
+  repeats: 0,
+});
+
+/** Messages wait in the queues of a provider that nobody has configured any more, as the router had left them there. */
+const leftovers: FaultCase['fault'] = async ({ amqpUrl, recipients }) => {
+  await declareTopology(amqpUrl, topology(['removed']));
+  const bus = await openBus(amqpUrl, 'test', pino({ level: 'silent' }));
+  try {
+    const messages = Array.from({ length: LEFTOVERS }, () => {
+      const to = recipients.next();
+      recipients.accept(to, false);
+      return smsAt(Date.now(), { client: ACCOUNT.systemId, to, given: to, provider: 'removed', dlrMask: 0 });
+    });
+    // The doors had told the ledger.
+    await bus.publish(toQueue('ledger'), messages);
+    await bus.publish(toQueue(egressQueue('removed', 'urgent')), messages, { expiration: 1_000 });
+  } finally {
+    await bus.close();
+  }
 };
 
 const killed = (name: ServiceName): FaultCase => ({
   name: `${name} is killed`,
   fault: ({ services }) => services.kill(name),
-  repeats: name === 'egress-smpp' ? 2 * WINDOW : 0,
+  repeats: name === 'egress-smpp' ? HELD : 0,
   doorsClosedMs: DOORS_OPEN_AGAIN_MS,
 });
 
 const frozen = (name: ServiceName): FaultCase => ({
   name: `${name} is frozen for 30 s`,
   fault: ({ services }) => services.freeze(name, 30_000),
-  repeats: name === 'egress-smpp' ? 2 * WINDOW : 0,
+  repeats: name === 'egress-smpp' ? HELD : 0,
 });
-
-/** What happens to the node that leads the queue of accepted messages. */
-const toLeader =
-  (fault: (cluster: Cluster, node: number) => Promise<void>): FaultCase['fault'] =>
-  async ({ cluster }) => {
-    await fault(cluster!, await cluster!.leaderOf(routerQueue('urgent')));
-  };
-const unpluggedFor = (ms: number) =>
-  toLeader(async (cluster, node) => {
-    await cluster.unplug(node);
-    await pause(ms);
-    await cluster.plug(node);
-  });
-const LEADER_GONE = { repeats: 0, doorsClosedMs: 10_000 };
-
-/** With three nodes. */
-export const CLUSTER_CASES: readonly FaultCase[] = [
-  {
-    name: 'the node that leads the queues is killed, and comes back after 10 s',
-    fault: toLeader(async (cluster, node) => {
-      await cluster.kill(node);
-      await pause(10_000);
-      await cluster.startAgain(node);
-    }),
-    ...LEADER_GONE,
-  },
-  { name: 'the node that leads the queues is cut off for 10 s', fault: unpluggedFor(10_000), ...LEADER_GONE },
-  { name: 'the node that leads the queues is cut off for 30 s', fault: unpluggedFor(30_000), ...LEADER_GONE },
-];
 
 export const CASES: readonly FaultCase[] = [
   { name: 'the broker is restarted', fault: (stand) => stand.restartBroker(), repeats: 0, short: true },
@@ -128,7 +115,7 @@ export const CASES: readonly FaultCase[] = [
         if (length === 'full') await pause(2_000);
       }
     },
-    repeats: 2 * WINDOW,
+    repeats: HELD,
     short: true,
   },
   ...SERVICES.map(killed),
@@ -175,12 +162,12 @@ export const CASES: readonly FaultCase[] = [
   {
     name: 'the SMSC says nothing at all for a while',
     fault: smscFor(8_000, { silent: true }, { silent: false }),
-    repeats: 2 * WINDOW,
+    repeats: HELD,
   },
   {
     name: 'the SMSC answers after the time that the worker waits',
     fault: smscFor(500, { respDelayMs: 4_000 }, { respDelayMs: 0 }),
-    repeats: 2 * WINDOW,
+    repeats: HELD,
   },
   {
     name: 'the SMSC answers everything twice',
@@ -214,6 +201,18 @@ export const CASES: readonly FaultCase[] = [
   { name: "the callbacks' receiver cuts every connection", fault: receiverIs('refusing'), repeats: 0, short: true },
   { name: "the callbacks' receiver answers 500", fault: receiverIs('failing'), repeats: 0, short: true },
   { name: "the callbacks' receiver takes 3 s for an answer", fault: receiverIs('slow'), repeats: 0 },
+  {
+    name: 'the SMSC answers after a minute',
+    fault: smscFor(500, { respDelayMs: 60_000 }, { respDelayMs: 0 }),
+    repeats: HELD,
+  },
+  { name: 'the broker raises a memory alarm', fault: alarmed('memory'), repeats: 0 },
+  { name: 'the broker raises a disk alarm', fault: alarmed('disk'), repeats: 0, short: true },
+  clockJumps('ledger'),
+  clockJumps('egress-smpp'),
+  clockJumps('router'),
+  { name: "a removed provider's leftovers", fault: leftovers, repeats: 0, short: true },
+  { name: "the callbacks' receiver lies", fault: receiverIs('lying'), repeats: 0, short: true },
   { name: "the callbacks' receiver never answers", fault: receiverIs('hanging'), repeats: 0 },
   { name: 'poisoned messages in every queue', fault: poison, repeats: 0, short: true },
 ];

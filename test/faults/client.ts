@@ -1,10 +1,11 @@
-// A patient client at three doors, which remembers what was accepted and when.
+// A patient client at several doors, which remembers what was accepted, and how long a door took nothing.
 import { Agent, get } from 'node:http';
 import { createTransport } from 'nodemailer';
 import type { Receiver } from './receiver.ts';
+import type { Recipients } from './recipients.ts';
 import { smppClient } from './smpp-client.ts';
 
-const CONNECTIONS = 20;
+const CONNECTIONS = 40;
 const PATIENCE_MS = 60_000;
 const ANSWER_WITHIN_MS = 5_000;
 const AGAIN_MS = 100;
@@ -13,64 +14,30 @@ export const ACCOUNT = { systemId: 'tester', password: 'foobar' };
 export type Ports = { http: number; smtp: number; smpp: number };
 type Answer = 'accepted' | 'refused' | 'no answer';
 
+/** A way in. `tells`: whoever comes this way is told the end. */
+export type Door = { name: string; tells: boolean; submit(to: string): Promise<Answer>; close(): void };
+
 export type Client = {
-  /** Requests, those that were refused included. */
-  offered(): number;
-  /** Recipients whose message was accepted. */
-  accepted: ReadonlySet<string>;
-  /** Those of them that are to be told an end. */
-  toBeTold: ReadonlySet<string>;
-  /** The longest time between two acceptances since `since` (ms of performance.now()). */
-  longestGap(since: number): number;
-  /** One request at the HTTP door, and how long its answer took. */
-  ask(): Promise<{ status: number; body: string; ms: number }>;
+  /** From now on the longest time without an acceptance counts anew. */
+  watch(): void;
+  /** The longest time, in ms, that one of the doors took nothing since `watch`. */
+  longestGap(): number;
   /** Offers messages at a rate, calling `during` with the count so far after each hundred. */
   offer(count: number, perSecond: number, during?: (sent: number) => void): Promise<void>;
   stop(): void;
 };
 
-export function startClient(ports: Ports, receiver: Receiver): Client {
-  const accepted = new Set<string>();
-  const toBeTold = new Set<string>();
-  const acceptedAt: number[] = [];
-  let offered = 0;
-  const mailer = createTransport({
-    host: '127.0.0.1',
-    port: ports.smtp,
-    pool: true,
-    maxConnections: 2,
-    ignoreTLS: true,
-  });
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  const esme = smppClient(ports.smpp, ACCOUNT, receiver.tell);
-  const nextNumber = () => `44770${String(offered++).padStart(7, '0')}`;
-  const login = `username=${ACCOUNT.systemId}&password=${ACCOUNT.password}`;
+/** Of ten messages one goes through each of the other doors, the rest through the first. */
+export function startClient(doors: readonly Door[], recipients: Recipients): Client {
+  const last = new Map<Door, number>();
+  let longest = 0;
+  const doorOf = (n: number) => doors[n % 5 === 0 ? ((n / 5) % 2 === 0 ? 1 : 2) : 0] ?? doors[0]!;
 
-  /** Refused by a 503, or by a port that nobody listens on. */
-  const byHttp = (to: string) =>
-    new Promise<Answer>((done) => {
-      const dlr = `dlr-mask=3&dlr-url=${encodeURIComponent(receiver.urlFor(to))}`;
-      const path = `/cgi-bin/sendsms?${login}&to=${to}&text=message+${to}&${dlr}`;
-      get({ port: ports.http, host: '127.0.0.1', path, agent, timeout: ANSWER_WITHIN_MS }, (answer) => {
-        answer.resume();
-        done(answer.statusCode === 202 ? 'accepted' : 'refused');
-      })
-        .on('timeout', function (this: ReturnType<typeof get>) {
-          this.destroy();
-        })
-        .on('error', ({ code }: NodeJS.ErrnoException) => done(code === 'ECONNREFUSED' ? 'refused' : 'no answer'));
-    });
-
-  /** A mail server that is away, and a 4xx, are refusals; a cut connection may hide a 250. */
-  const byMail = (to: string) =>
-    mailer.sendMail({ from: 'a@test', to: `${to}@sms.test`, subject: 'x', text: 'x' }).then(
-      (): Answer => 'accepted',
-      ({ code, responseCode }: { code?: string; responseCode?: number }): Answer =>
-        code === 'ESOCKET' || (responseCode ?? 0) >= 400 ? 'refused' : 'no answer',
-    );
-
-  /** Of ten messages one goes by mail and one by SMPP. */
-  const doorOf = (n: number) => (n % 10 === 0 ? byMail : n % 10 === 5 ? esme.submit : byHttp);
+  function noteAccepted(door: Door): void {
+    const now = performance.now();
+    longest = Math.max(longest, now - last.get(door)!);
+    last.set(door, now);
+  }
 
   /**
    * What was refused is offered again, as a new message, since a door that lost only the confirm says that the first may
@@ -79,38 +46,22 @@ export function startClient(ports: Ports, receiver: Receiver): Client {
   async function send(): Promise<void> {
     const giveUp = performance.now() + PATIENCE_MS;
     for (let answer: Answer = 'refused'; answer === 'refused' && performance.now() < giveUp; ) {
-      const door = doorOf(offered);
-      const to = nextNumber();
-      answer = await door(to);
+      const door = doorOf(recipients.count);
+      const to = recipients.next();
+      answer = await door.submit(to);
       if (answer === 'refused') await new Promise((again) => setTimeout(again, AGAIN_MS));
       if (answer !== 'accepted') continue;
-      accepted.add(to);
-      acceptedAt.push(performance.now());
-      if (door !== byMail) toBeTold.add(to);
+      recipients.accept(to, door.tells);
+      noteAccepted(door);
     }
   }
 
-  return {
-    offered: () => offered,
-    accepted,
-    toBeTold,
-    longestGap(since) {
-      let [longest, before] = [0, since];
-      for (const at of acceptedAt) {
-        if (at < since) continue;
-        longest = Math.max(longest, at - before);
-        before = at;
-      }
-      return longest;
+  const client: Client = {
+    watch() {
+      longest = 0;
+      for (const door of doors) last.set(door, performance.now());
     },
-    async ask() {
-      const startedAt = performance.now();
-      const to = nextNumber();
-      const answer = await fetch(`http://127.0.0.1:${ports.http}/cgi-bin/sendsms?${login}&to=${to}&text=x`);
-      const body = await answer.text();
-      if (answer.status === 202) accepted.add(to);
-      return { status: answer.status, body, ms: performance.now() - startedAt };
-    },
+    longestGap: () => longest,
     async offer(count, perSecond, during) {
       const startedAt = performance.now();
       const open = new Set<Promise<void>>();
@@ -126,9 +77,55 @@ export function startClient(ports: Ports, receiver: Receiver): Client {
       await Promise.all(open);
     },
     stop() {
-      agent.destroy();
-      mailer.close();
-      esme.close();
+      for (const door of doors) door.close();
     },
   };
+  client.watch();
+  return client;
+}
+
+/** Kannel's call, at Hermod or at Kannel. */
+export function httpDoor(port: number, { systemId, password }: typeof ACCOUNT, receiver: Receiver): Door {
+  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const login = `username=${systemId}&password=${password}`;
+  return {
+    name: 'http',
+    tells: true,
+    /** Refused by a 503, or by a port that nobody listens on. */
+    submit: (to) =>
+      new Promise((done) => {
+        const dlr = `dlr-mask=3&dlr-url=${encodeURIComponent(receiver.urlFor(to))}`;
+        const path = `/cgi-bin/sendsms?${login}&from=12345&to=${to}&text=message+${to}&${dlr}`;
+        get({ port, host: '127.0.0.1', path, agent, timeout: ANSWER_WITHIN_MS }, (answer) => {
+          answer.resume();
+          done(answer.statusCode === 202 ? 'accepted' : 'refused');
+        })
+          .on('timeout', function (this: ReturnType<typeof get>) {
+            this.destroy();
+          })
+          .on('error', ({ code }: NodeJS.ErrnoException) => done(code === 'ECONNREFUSED' ? 'refused' : 'no answer'));
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+export function mailDoor(port: number): Door {
+  const mailer = createTransport({ host: '127.0.0.1', port, pool: true, maxConnections: 4, ignoreTLS: true });
+  return {
+    name: 'smtp',
+    tells: false,
+    /** A mail server that is away, and a 4xx, are refusals; a cut connection may hide a 250. */
+    submit: (to) =>
+      mailer.sendMail({ from: 'a@test', to: `${to}@sms.test`, subject: 'x', text: 'x' }).then(
+        (): Answer => 'accepted',
+        ({ code, responseCode }: { code?: string; responseCode?: number }): Answer =>
+          code === 'ESOCKET' || (responseCode ?? 0) >= 400 ? 'refused' : 'no answer',
+      ),
+    close: () => mailer.close(),
+  };
+}
+
+export function smppDoor(port: number, recipients: Recipients): Door {
+  const esme = smppClient(port, ACCOUNT, (to) => recipients.tell(to));
+  return { name: 'smpp', tells: true, submit: (to) => esme.submit(to), close: () => esme.close() };
 }

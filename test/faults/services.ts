@@ -1,5 +1,6 @@
 // Every service as a process of its own, under something like an orchestrator: what dies is started again.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { until } from '../rig/until.ts';
@@ -13,9 +14,11 @@ export const SERVICES = [
   'ingress-smpp',
   'ingress-http',
 ] as const;
-export type ServiceName = (typeof SERVICES)[number];
+/** One more of the same service has a number behind its name: `ledger:2`. */
+export type ServiceName = (typeof SERVICES)[number] | `${(typeof SERVICES)[number]}:2`;
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const CLOCK = join(import.meta.dirname, 'clock.ts');
 const AGAIN_MS = 100;
 
 export type Services = {
@@ -25,17 +28,27 @@ export type Services = {
   freeze(name: ServiceName, ms: number): Promise<void>;
   /** SIGTERM, as in a rollout. Resolves when the new process is ready. */
   restart(name: ServiceName): Promise<void>;
+  /** Its clock is off by so much from now on. */
+  setClock(name: ServiceName, ms: number): void;
   pids(): Map<ServiceName, number>;
   stop(): Promise<void>;
 };
 
-export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Promise<Services> {
+/** `dir` is for files of the clocks. */
+export async function startServices(
+  env: NodeJS.ProcessEnv,
+  log: Writable,
+  dir: string,
+  names: readonly ServiceName[] = SERVICES,
+): Promise<Services> {
   const running = new Map<ServiceName, { child: ChildProcess; ready: Promise<void> }>();
   let stopping = false;
+  const clockOf = (name: ServiceName) => join(dir, `clock-${name}`);
 
   function start(name: ServiceName): Promise<void> {
-    const child = spawn(process.execPath, [join(ROOT, 'services', name, 'main.ts'), '--admin-port', '0'], {
-      env: { ...process.env, ...env },
+    const main = join(ROOT, 'services', name.split(':')[0]!, 'main.ts');
+    const child = spawn(process.execPath, ['--import', CLOCK, main, '--admin-port', '0'], {
+      env: { ...process.env, ...env, HERMOD_TEST_CLOCK: clockOf(name) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const ready = new Promise<void>((done) => {
@@ -62,7 +75,7 @@ export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Prom
     if (ready) await running.get(name)!.ready;
   }
 
-  await Promise.all(SERVICES.map(start));
+  await Promise.all(names.map(start));
   return {
     kill: (name) => replace(name, 'SIGKILL', false),
     restart: (name) => replace(name, 'SIGTERM', true),
@@ -71,6 +84,10 @@ export async function startServices(env: NodeJS.ProcessEnv, log: Writable): Prom
       child.kill('SIGSTOP');
       await new Promise((thaw) => setTimeout(thaw, ms));
       child.kill('SIGCONT');
+    },
+    setClock(name, ms) {
+      writeFileSync(clockOf(name), String(ms));
+      running.get(name)!.child.kill('SIGUSR2');
     },
     pids: () => new Map([...running].map(([name, { child }]) => [name, child.pid!])),
     async stop() {

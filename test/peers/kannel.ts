@@ -20,12 +20,14 @@ export type Kannel = {
   send(parameters: Record<string, string | Buffer>): Promise<string>;
   /** Everything that bearerbox has logged. */
   log(): string;
+  /** SIGKILL for bearerbox, and a new one; smsbox starts again if it ended with it. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 };
 
 /** Lines of its configuration, beside ports, addresses, names, passwords and where it logs. */
 export type Settings = {
-  /** Of the group `core`. A test wants to see everything, and not to wait for what is sent again. */
+  /** Of the group `core`; DIR is its own folder. A test wants to see everything, and not to wait for what is sent again. */
   core?: string;
   /** Of the group `smsc = smpp`. */
   smpp?: string;
@@ -56,7 +58,7 @@ admin-password = admin
 smsbox-port = ${boxes}
 box-allow-ip = 127.0.0.1
 log-file = ${dir}/bearerbox.log
-${core}
+${core.replaceAll('DIR', dir)}
 
 group = smsc
 smsc = smpp
@@ -85,20 +87,22 @@ concatenation = true
 ${users}
 `,
   );
-  const children: ChildProcess[] = [];
-  const start = (program: string) => children.push(spawn(program, [file], { cwd: dir, stdio: 'ignore' }));
+  const children = new Map<string, ChildProcess>();
+  const start = (program: string) => children.set(program, spawn(program, [file], { cwd: dir, stdio: 'ignore' }));
   const log = () => (existsSync(`${dir}/bearerbox.log`) ? readFileSync(`${dir}/bearerbox.log`, 'latin1') : '');
   const stop = async () => {
-    for (const child of children.toReversed()) await end(child);
+    for (const child of [...children.values()].reverse()) await end(child);
     rmSync(dir, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${sendsms}/cgi-bin/sendsms`;
   const status = async () => (await fetch(`http://127.0.0.1:${admin}/status.txt?password=admin`)).text();
+  const isBound = () => until('Kannel is bound', async () => /hermod.*online/.test(await status()), 30_000);
+  const takesRequests = () => until('smsbox takes requests', async () => (await fetch(url)).status === 403, 20_000);
   try {
     start(BEARERBOX);
-    await until('Kannel is bound', async () => /hermod.*online/.test(await status()));
+    await isBound();
     start(SMSBOX);
-    await until('smsbox takes requests', async () => (await fetch(url)).status === 403, 20_000);
+    await takesRequests();
   } catch (error) {
     const said = log().trim().split('\n').slice(-3).join('; ');
     await stop();
@@ -114,6 +118,17 @@ ${users}
       return `${answer.status} ${await answer.text()}`;
     },
     log,
+    async kill() {
+      const bearerbox = children.get(BEARERBOX)!;
+      const gone = once(bearerbox, 'exit');
+      bearerbox.kill('SIGKILL');
+      await gone;
+      start(BEARERBOX);
+      await isBound();
+      const { exitCode, signalCode } = children.get(SMSBOX)!;
+      if (exitCode !== null || signalCode !== null) start(SMSBOX);
+      await takesRequests();
+    },
     stop,
   };
 }

@@ -1,0 +1,78 @@
+// The fault matrix on a cluster of three nodes: the node that leads the queues dies, is cut off in each shape that a
+// partition can have, and has a full disk.
+import { routerQueue } from '#shared/topology.ts';
+import { type FaultCase, pause } from './cases.ts';
+import type { Cluster } from './cluster.ts';
+
+const ADVICE_MS = 10_000;
+/** What is no death of a process of ours repeats nothing, and the doors are open again in less than 10 s. */
+const PROMISED = { repeats: 0, doorsClosedMs: ADVICE_MS };
+
+type Roles = { cluster: Cluster; leader: number; others: [number, number] };
+const withRoles =
+  (fault: (roles: Roles) => Promise<void>): FaultCase['fault'] =>
+  async ({ cluster }) => {
+    const leader = await cluster!.leaderOf(routerQueue('urgent'));
+    const others = [1, 2, 3].filter((node) => node !== leader) as Roles['others'];
+    await fault({ cluster: cluster!, leader, others });
+  };
+
+/** Pairs of nodes, from and to, between which nothing passes. */
+const SHAPES: Record<string, (roles: Roles) => [from: number, to: number][]> = {
+  'the leader and one of the others hear nothing of each other': ({ leader, others: [one] }) => [
+    [leader, one],
+    [one, leader],
+  ],
+  'nobody hears the leader, which hears all': ({ leader, others }) => others.map((other) => [leader, other]),
+  'the two that follow hear nothing of each other': ({ others: [one, other] }) => [
+    [one, other],
+    [other, one],
+  ],
+};
+
+const partitions = [10, 30].flatMap((seconds): FaultCase[] => {
+  const cutOff = (whom: (roles: Roles) => number) =>
+    withRoles(async (roles) => {
+      const node = whom(roles);
+      await roles.cluster.unplug(node);
+      await pause(seconds * 1_000);
+      await roles.cluster.plug(node);
+    });
+  return [
+    { name: `the leader is cut off for ${seconds} s`, fault: cutOff(({ leader }) => leader), ...PROMISED },
+    { name: `a follower is cut off for ${seconds} s`, fault: cutOff(({ others }) => others[0]), ...PROMISED },
+    ...Object.entries(SHAPES).map(([name, shape]) => ({
+      name: `${name}, for ${seconds} s`,
+      fault: withRoles(async (roles) => {
+        const pairs = shape(roles);
+        for (const [from, to] of pairs) await roles.cluster.sever(from, to);
+        await pause(seconds * 1_000);
+        for (const [from, to] of pairs) await roles.cluster.join(from, to);
+      }),
+      ...PROMISED,
+    })),
+  ];
+});
+
+export const CLUSTER_CASES: readonly FaultCase[] = [
+  {
+    name: 'the leader is killed, and comes back after 10 s',
+    fault: withRoles(async ({ cluster, leader }) => {
+      await cluster.kill(leader);
+      await pause(10_000);
+      await cluster.startAgain(leader);
+    }),
+    ...PROMISED,
+  },
+  ...partitions,
+  {
+    // An alarm of one node closes the doors of all, until there is room again.
+    name: 'the disk of the leader is full for 15 s',
+    fault: withRoles(async ({ cluster, leader }) => {
+      await cluster.fillDisk(leader);
+      await pause(15_000);
+      await cluster.freeDisk(leader);
+    }),
+    repeats: 0,
+  },
+];
