@@ -35,6 +35,8 @@ export async function openPostgres(url: string, log: Log): Promise<Database> {
     onConnect: async (client) => void (await client.query(PLANS)),
   });
   pool.on('error', (error) => log.warn({ reason: reasonOf(error) }, 'connection to the database lost'));
+  // A client that is in use when the server goes is nobody's concern but its user's: its query fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   await migrate(pool, log);
   return {
     kind: 'postgres',

@@ -115,3 +115,4 @@ await main().catch((error: Error) => {
   process.stderr.write(`faults: ${error.message}\n`);
   process.exitCode = 1;
 });
+process.exit(); // Timers of the load that wait for what no longer comes.

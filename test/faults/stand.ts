@@ -64,7 +64,7 @@ export async function startStand(shape: Shape = 'one node'): Promise<Stand> {
   const smsc = await startSmsc({ keep: 1_000, receipts: { afterMs: 50 } });
   smsc.onSubmit(({ dest, commandStatus }) => commandStatus === 0 && recipients.arrive(dest.addr));
   const receiver = await startReceiver((to) => recipients.tell(to));
-  const postgres = shape === 'many' ? await startPostgres() : undefined;
+  const postgres = shape === 'many' ? await startPostgres({ durable: true }) : undefined;
   const databaseUrl = await postgres?.fresh();
   let redis: RedisServer | undefined = shape === 'many' ? await startRedis() : undefined;
   const disk = shape === 'small disk' ? await startDisk(join(dir, 'disk'), DISK_MB) : undefined;
