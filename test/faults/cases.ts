@@ -21,6 +21,7 @@ export const HELD = 2 * WINDOW;
 /** Of our services' own death: the orchestrator's 0.1 s, and a start on two busy cores. */
 const DOORS_OPEN_AGAIN_MS = 2_000;
 const RSYSERR = 8;
+const RBINDFAIL = 0x0d;
 const RESETS = 10;
 const HOUR_MS = 3_600_000;
 const LEFTOVERS = 200;
@@ -37,7 +38,7 @@ const receiverIs =
   (mood: Mood): FaultCase['fault'] =>
   async ({ receiver }, length) => {
     receiver.mood = mood;
-    await pause(length === 'short' ? 1_000 : 30_000);
+    await pause(length === 'short' ? 1_000 : 10_000);
     receiver.mood = 'well';
   };
 
@@ -45,7 +46,7 @@ const receiverIs =
 const ledgerLocked: FaultCase['fault'] = async ({ ledgerFile }, length) => {
   const db = new DatabaseSync(ledgerFile);
   db.exec('pragma busy_timeout = 5000; begin immediate');
-  await pause(length === 'short' ? 2_000 : 30_000);
+  await pause(length === 'short' ? 2_000 : 10_000);
   db.exec('rollback');
   db.close();
 };
@@ -56,7 +57,7 @@ const alarmed =
   async (stand, length) => {
     await stand.alarm(what, true);
     try {
-      await pause(length === 'short' ? 2_000 : 15_000);
+      await pause(length === 'short' ? 2_000 : 10_000);
     } finally {
       await stand.alarm(what, false);
     }
@@ -68,7 +69,7 @@ const clockJumps = (name: ServiceName): FaultCase => ({
   async fault({ services }, length) {
     for (const ms of [HOUR_MS, -HOUR_MS, 0]) {
       services.setClock(name, ms);
-      await pause(length === 'short' ? 1_000 : 6_000);
+      await pause(length === 'short' ? 1_000 : 5_000);
     }
   },
   repeats: 0,
@@ -143,14 +144,26 @@ export const CASES: readonly FaultCase[] = [
   {
     name: 'the SMSC is down for a while',
     async fault({ smsc }, length) {
-      smsc.set({ refuseBinds: 0x0d });
+      smsc.set({ refuseBinds: RBINDFAIL });
       smsc.dropAll();
-      await pause(length === 'short' ? 1_000 : 30_000);
+      await pause(length === 'short' ? 1_000 : 15_000);
       smsc.set({ refuseBinds: 0 });
     },
     repeats: WINDOW,
     seconds: 12,
     short: true,
+  },
+  {
+    name: 'the SMSC is down for a while, and every service is killed meanwhile',
+    async fault({ smsc, services }, length) {
+      smsc.set({ refuseBinds: RBINDFAIL });
+      smsc.dropAll();
+      await pause(length === 'short' ? 1_000 : 5_000);
+      await Promise.all(SERVICES.map((name) => services.kill(name)));
+      await pause(length === 'short' ? 1_000 : 5_000);
+      smsc.set({ refuseBinds: 0 });
+    },
+    repeats: HELD,
   },
   {
     name: 'the SMSC never answers 20 submit_sm',

@@ -27,11 +27,11 @@ export type Client = {
   stop(): void;
 };
 
-/** Of ten messages one goes through each of the other doors, the rest through the first. */
+/** Of twenty messages one goes through each of the other doors, the rest through the first. */
 export function startClient(doors: readonly Door[], recipients: Recipients): Client {
   const last = new Map<Door, number>();
   let longest = 0;
-  const doorOf = (n: number) => doors[n % 5 === 0 ? ((n / 5) % 2 === 0 ? 1 : 2) : 0] ?? doors[0]!;
+  const doorOf = (n: number) => doors[n % 10 === 0 ? ((n / 10) % 2 === 0 ? 1 : 2) : 0] ?? doors[0]!;
 
   function noteAccepted(door: Door): void {
     const now = performance.now();

@@ -19,7 +19,8 @@ const CORE: Record<Store, string> = {
 };
 const SMPP = `transceiver-mode = true\nmax-pending-submits = ${WINDOW}\nenquire-link-interval = 5\nwait-ack = 3`;
 /** What Kannel is not done with by then, it has lost or holds on to. */
-const SETTLES_WITHIN_MS = 40_000;
+const SETTLES_WITHIN_MS = 20_000;
+const RBINDFAIL = 0x0d;
 const pause = (ms: number) => new Promise<void>((go) => setTimeout(go, ms));
 
 export type KannelGround = Ground & { smsc: Smsc; kannel: Kannel; stop(): Promise<void> };
@@ -48,23 +49,34 @@ export async function startKannelGround(store: Store): Promise<KannelGround> {
   };
 }
 
-const killed: FaultCase<KannelGround> = { name: 'bearerbox is killed', fault: ({ kannel }) => kannel.kill() };
+const downFor =
+  (during: (ground: KannelGround) => Promise<unknown>): FaultCase<KannelGround>['fault'] =>
+  async (ground) => {
+    ground.smsc.set({ refuseBinds: RBINDFAIL });
+    ground.smsc.dropAll();
+    await during(ground);
+    ground.smsc.set({ refuseBinds: 0 });
+  };
 
-/** With its file store, as Debian's example has it, Kannel meets the faults of the SMSC too. */
-export const kannelCases = (store: Store): FaultCase<KannelGround>[] =>
+const KILLED: readonly FaultCase<KannelGround>[] = [
+  { name: 'bearerbox is killed', fault: ({ kannel }) => kannel.kill() },
+  {
+    name: 'the SMSC is down for a while, and bearerbox is killed meanwhile',
+    fault: downFor(async ({ kannel }) => {
+      await pause(5_000);
+      await kannel.kill({ bound: false });
+      await pause(5_000);
+    }),
+  },
+];
+
+/** With its file store Kannel meets the faults of the SMSC too. */
+export const kannelCases = (store: Store): readonly FaultCase<KannelGround>[] =>
   store !== 'file'
-    ? [killed]
+    ? KILLED
     : [
-        killed,
-        {
-          name: 'the SMSC is down for a while',
-          async fault({ smsc }, length) {
-            smsc.set({ refuseBinds: 0x0d });
-            smsc.dropAll();
-            await pause(length === 'short' ? 1_000 : 30_000);
-            smsc.set({ refuseBinds: 0 });
-          },
-        },
+        ...KILLED,
+        { name: 'the SMSC is down for a while', fault: downFor(() => pause(15_000)) },
         {
           name: 'the SMSC throttles every tenth submit_sm',
           async fault({ smsc }) {
@@ -73,8 +85,5 @@ export const kannelCases = (store: Store): FaultCase<KannelGround>[] =>
             smsc.set({ throttleShare: 0 });
           },
         },
-        {
-          name: 'the SMSC never answers 20 submit_sm',
-          fault: async ({ smsc }) => smsc.set({ silentNext: 20 }),
-        },
+        { name: 'the SMSC never answers 20 submit_sm', fault: async ({ smsc }) => smsc.set({ silentNext: 20 }) },
       ];

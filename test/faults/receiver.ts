@@ -10,11 +10,11 @@ export type Mood = 'well' | 'refusing' | 'slow' | 'failing' | 'hanging' | 'lying
 const SLOW_MS = 3_000;
 /** dlr-url types that are an end: delivered and failed. */
 const ENDS = new Set(['1', '2']);
-const LIES = [
-  'HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n',
-  'HTTP/1.1 20',
-  `HTTP/1.1 200 OK\r\n${`x-more: ${'x'.repeat(1_000)}\r\n`.repeat(200)}`,
-  '220 mail.test ESMTP\r\n',
+const LIES: ((path: string) => string)[] = [
+  (path) => `HTTP/1.1 302 Found\r\nlocation: ${path}\r\ncontent-length: 0\r\n\r\n`,
+  () => 'HTTP/1.1 20',
+  () => `HTTP/1.1 200 OK\r\n${`x-more: ${'x'.repeat(1_000)}\r\n`.repeat(200)}`,
+  () => '220 mail.test ESMTP\r\n',
 ];
 
 export type Receiver = {
@@ -33,7 +33,7 @@ export async function startReceiver(tell: (to: string) => void): Promise<Receive
     if (mood === 'refusing') return void request.socket.destroy();
     if (mood === 'hanging') return;
     if (mood === 'failing') return void answer.writeHead(500).end();
-    if (mood === 'lying') return void request.socket.end(LIES[lie++ % LIES.length]!);
+    if (mood === 'lying') return void request.socket.end(LIES[lie++ % LIES.length]!(request.url!));
     const end = () => {
       if (ENDS.has(searchParams.get('type') ?? '')) tell(pathname.slice(1));
       answer.end();

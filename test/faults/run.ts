@@ -82,7 +82,8 @@ async function runGroup({ title, promises, cases, start }: Group, load: Load): P
       const row = await runCase(ground as never, one, load);
       rows.push(row);
       if (promises && row.wrong.length > 0) process.exitCode = 1;
-      const verdict = row.wrong.length === 0 ? 'as promised' : row.wrong.join(', ');
+      const cost = `${row.lost} lost, ${row.repeated} repeated, ${row.untold} not told`;
+      const verdict = !promises ? cost : row.wrong.length === 0 ? 'as promised' : row.wrong.join(', ');
       process.stdout.write(`${verdict} (${row.accepted} messages, ${row.seconds} s)\n`);
     }
   } finally {

@@ -119,7 +119,7 @@ export async function startStand(shape: Shape = 'one node'): Promise<Stand> {
       const args =
         what === 'memory'
           ? ['set_vm_memory_high_watermark', on ? '0.00001' : '0.4']
-          : ['set_disk_free_limit', on ? '1000TB' : '50MB'];
+          : ['set_disk_free_limit', on ? '1000000GB' : '50MB'];
       const epmd = String(Number(new URL(amqpUrl).port) - 1_000);
       const ctl = join(dirname(findProgram()!.server), 'rabbitmqctl');
       await promisify(execFile)(ctl, ['-n', 'hermod@localhost', ...args], {

@@ -20,8 +20,8 @@ export type Kannel = {
   send(parameters: Record<string, string | Buffer>): Promise<string>;
   /** Everything that bearerbox has logged. */
   log(): string;
-  /** SIGKILL for bearerbox, and a new one; smsbox starts again if it ended with it. */
-  kill(): Promise<void>;
+  /** SIGKILL for bearerbox, and a new one, which is waited for until it is bound; smsbox starts again if it ended with it. */
+  kill(wait?: { bound: boolean }): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -118,13 +118,13 @@ ${users}
       return `${answer.status} ${await answer.text()}`;
     },
     log,
-    async kill() {
+    async kill({ bound } = { bound: true }) {
       const bearerbox = children.get(BEARERBOX)!;
       const gone = once(bearerbox, 'exit');
       bearerbox.kill('SIGKILL');
       await gone;
       start(BEARERBOX);
-      await isBound();
+      if (bound) await isBound();
       const { exitCode, signalCode } = children.get(SMSBOX)!;
       if (exitCode !== null || signalCode !== null) start(SMSBOX);
       await takesRequests();
