@@ -220,7 +220,7 @@ export const CASES: readonly FaultCase[] = [
     repeats: HELD,
   },
   { name: 'the broker raises a memory alarm', fault: alarmed('memory'), repeats: 0 },
-  { name: 'the broker raises a disk alarm', fault: alarmed('disk'), repeats: 0, short: true },
+  { name: 'the broker raises a disk alarm', fault: alarmed('disk'), repeats: 0 },
   clockJumps('ledger'),
   clockJumps('egress-smpp'),
   clockJumps('router'),
