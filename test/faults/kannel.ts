@@ -30,7 +30,11 @@ export async function startKannelGround(store: Store): Promise<KannelGround> {
   const smsc = await startSmsc({ keep: 1_000, receipts: { afterMs: 50 } });
   smsc.onSubmit(({ dest, commandStatus }) => commandStatus === 0 && recipients.arrive(dest.addr));
   const receiver = await startReceiver((to) => recipients.tell(to));
-  const kannel = await startKannel(smsc.port, { name: 'hermod', password: 'secret' }, SMPP, '', CORE[store]);
+  const kannel = await startKannel(
+    smsc.port,
+    { name: 'hermod', password: 'secret' },
+    { smpp: SMPP, core: `sms-resend-freq = 1\n${CORE[store]}` },
+  );
   const port = Number(new URL(kannel.url).port);
   const client = startClient([httpDoor(port, { systemId: 'test', password: 'test' }, receiver)], recipients);
   return {

@@ -110,7 +110,7 @@ ${users}
   }
   return {
     url: new URL(url).origin,
-    pids: { bearerbox: children[0]!.pid!, smsbox: children[1]!.pid! },
+    pids: { bearerbox: children.get(BEARERBOX)!.pid!, smsbox: children.get(SMSBOX)!.pid! },
     async send(parameters) {
       const all = { username: 'test', password: 'test', ...parameters };
       const query = Object.entries(all).map(([name, value]) => `${name}=${encoded(value)}`);
