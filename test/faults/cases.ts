@@ -22,7 +22,7 @@ export const HELD = 2 * WINDOW;
 const DOORS_OPEN_AGAIN_MS = 2_000;
 const RSYSERR = 8;
 const RBINDFAIL = 0x0d;
-const RESETS = 10;
+const RESETS = 5;
 const HOUR_MS = 3_600_000;
 const LEFTOVERS = 200;
 
@@ -120,7 +120,15 @@ export const CASES: readonly FaultCase[] = [
     short: true,
   },
   ...SERVICES.map(killed),
-  ...SERVICES.map(frozen),
+  ...SERVICES.filter((name) => !name.startsWith('ingress')).map(frozen),
+  {
+    name: 'every door is frozen for 30 s',
+    async fault({ services }) {
+      const doors = SERVICES.filter((name) => name.startsWith('ingress'));
+      await Promise.all(doors.map((name) => services.freeze(name, 30_000)));
+    },
+    repeats: 0,
+  },
   {
     name: 'a rolling restart of every service',
     async fault({ services }) {
