@@ -17,17 +17,22 @@ export type Line = {
   /** A channel that the caller closes; it is gone with the connection. Rejects with one line when there is none. */
   channel(): Promise<Channel>;
   isUp(): boolean;
+  /** Gives up a connection whose other end is silent, without a word to it, and dials anew. */
+  drop(): void;
   /** The broker asked publishers to stop: memory or disk alarm. */
   isBlocked(): boolean;
   close(): Promise<void>;
 };
 
+/** amqplib's own socket. */
+const streamOf = ({ connection }: ChannelModel) => (connection as { stream?: Writable }).stream;
+
 /**
  * amqplib writes a message of more than 2 KB in two pieces, which the broker wakes up for twice. Everything of one tick
  * leaves in one write instead. The socket is amqplib's own; without it nothing changes.
  */
-function gatherWrites({ connection }: ChannelModel): void {
-  const { stream } = connection as { stream?: Writable };
+function gatherWrites(model: ChannelModel): void {
+  const stream = streamOf(model);
   if (!stream) return;
   const write = stream.write.bind(stream) as (chunk: unknown) => boolean;
   stream.write = (chunk: unknown) => {
@@ -136,6 +141,7 @@ export async function openLine(
       return channel;
     },
     isUp: () => model !== undefined,
+    drop: () => model && streamOf(model)?.destroy(new Error('given up: nothing was confirmed')),
     isBlocked: () => blocked,
     async close() {
       closing = true;

@@ -16,6 +16,11 @@ const CONFIRMS_BEFORE_WAITING = 2;
 const MOST_CONFIRMS = 16;
 const REFUSED_PAUSE_MS = 250;
 const SWEEP_MS = 50;
+/**
+ * A line to a broker's node that is cut off says nothing, and its heartbeat finds out after 20 to 30 s: a door gives it up
+ * when a publish was not confirmed in time and nothing else was for so much longer.
+ */
+const SILENT_MS = 2_500;
 /** What amqplib says for basic.nack; any other error means that the channel closed. */
 const NACKED = 'message nacked';
 
@@ -74,6 +79,8 @@ export class Publisher {
   #sequence = 0;
   #open = 0;
   #idle: (() => void)[] = [];
+  /** When, after the last confirm, a door's time was over for the first time. */
+  #silentSince = 0;
   /** Monotonic time (performance.now) of the last confirm from a queue: what a bind's lease is measured by. */
   lastConfirm = performance.now();
 
@@ -275,13 +282,23 @@ export class Publisher {
       const unit = this.#timed.shift()!;
       if (unit.settled) continue;
       withdrawn ||= !unit.sent;
+      if (unit.sent && this.#silentSince <= this.lastConfirm) this.#silentSince = now;
       this.#settle(
         unit,
         unit.sent ? new ConfirmLost('the broker did not confirm in time') : new NotTaken('the broker is too slow'),
       );
     }
     if (withdrawn) for (const outlet of this.#outlets.values()) this.#forgetSettled(outlet);
+    this.#giveUpIfSilent(now);
     this.#sweeper = this.#timed.length > 0 ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
+  }
+
+  #giveUpIfSilent(now: number): void {
+    const silent = this.#silentSince > this.lastConfirm && now - this.#silentSince > SILENT_MS;
+    if (!silent || this.#line.isBlocked()) return;
+    this.#silentSince = 0;
+    this.#log.warn('nothing is confirmed on this connection: another one is tried');
+    this.#line.drop();
   }
 
   #forgetSettled(outlet: Outlet): void {

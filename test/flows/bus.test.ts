@@ -9,6 +9,7 @@ import { newId } from '#shared/messages/id.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { deadQueue, egressQueue, NOTIFIER, routerQueue, topology, toQueue, toSubmit } from '#shared/topology.ts';
+import { startTcpProxy } from '../peers/tcp-proxy.ts';
 import { until } from '../rig/until.ts';
 
 const URL_ = process.env.AMQP_URL!;
@@ -265,3 +266,26 @@ test('what ends while a service stops is acknowledged before it lets go of the b
   await next.stop();
   expect(again).toEqual([false]);
 });
+
+test('a door gives up a line on which nothing is confirmed any more, long before its heartbeat does', async () => {
+  const { hostname, port } = new URL(URL_);
+  const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+  const url = new URL(URL_);
+  url.port = String(proxy.port);
+  const door = await openBus(url.href, 'bus-test', openLog('bus-test'));
+  const publish = () => door.publish(toSubmit('urgent'), [sms({ lane: 'urgent' })], { withinMs: 500 });
+  try {
+    await publish();
+    proxy.freeze();
+    await until('the door is closed', async () => {
+      await publish().catch(() => {});
+      return !door.isOpen();
+    });
+    proxy.heal();
+    await until('the door takes messages again', () => publish().then(() => true), 20_000);
+  } finally {
+    proxy.heal();
+    await door.close();
+    await proxy.stop();
+  }
+}, 60_000);
