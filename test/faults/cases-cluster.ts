@@ -1,5 +1,5 @@
-// The fault matrix on a cluster of three nodes: the node that leads the queues dies, is cut off in each shape that a
-// partition can have, and has a full disk.
+// The fault matrix on a cluster of three nodes: the node that leads the queues dies, and nodes are cut off in each
+// shape that a partition can have.
 import { routerQueue } from '#shared/topology.ts';
 import { type FaultCase, pause } from './cases.ts';
 import type { Cluster } from './cluster.ts';
@@ -65,14 +65,4 @@ export const CLUSTER_CASES: readonly FaultCase[] = [
     ...PROMISED,
   },
   ...partitions,
-  {
-    // An alarm of one node closes the doors of all, until there is room again.
-    name: 'the disk of the leader is full for 15 s',
-    fault: withRoles(async ({ cluster, leader }) => {
-      await cluster.fillDisk(leader);
-      await pause(15_000);
-      await cluster.freeDisk(leader);
-    }),
-    repeats: 0,
-  },
 ];

@@ -10,14 +10,12 @@ import { connect } from 'amqplib';
 import { findProgram } from '../../deploy/broker/program.ts';
 import { spawnTethered, type Tethered } from '../../deploy/broker/tether.ts';
 import { until } from '../rig/until.ts';
-import { type Disk, startDisk } from './disk.ts';
 
 const NODES = [1, 2, 3] as const;
 const START_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 20_000;
 const DIAL_WITHIN_MS = 500;
 const AMQP_PORT = 5672;
-const DISK_MB = 1_024;
 /** Private addresses that no other network here uses: one per process that runs a cluster. */
 const subnet = `10.${200 + (process.pid % 50)}.${process.pid % 250}`;
 const tag = `hm${process.pid % 10_000}`;
@@ -36,9 +34,6 @@ export type Cluster = {
   /** What one node sends to another is lost on the way, without a word, until `join`. */
   sever(from: number, to: number): Promise<void>;
   join(from: number, to: number): Promise<void>;
-  /** The disk with the node's data takes no octet more, until `freeDisk`, which starts the node again if it fell over. */
-  fillDisk(node: number): Promise<void>;
-  freeDisk(node: number): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -55,9 +50,7 @@ export async function startCluster(dir: string): Promise<Cluster> {
   const cookie = randomBytes(16).toString('hex');
   const running = new Map<number, Tethered>();
   const epmds = new Map<number, Tethered>();
-  const disks = new Map<number, Disk>();
   await layCables();
-  for (const node of NODES) disks.set(node, await startDisk(join(dir, `node${node}`, 'data'), DISK_MB));
 
   async function start(node: number): Promise<void> {
     const home = join(dir, `node${node}`);
@@ -129,18 +122,11 @@ export async function startCluster(dir: string): Promise<Cluster> {
     sever: async (from, to) =>
       void (await neighbour(from, 'replace', to, 'lladdr', '02:00:00:00:00:01', 'nud', 'permanent')),
     join: async (from, to) => void (await neighbour(from, 'del', to)),
-    fillDisk: (node) => disks.get(node)!.fill(),
-    async freeDisk(node) {
-      await disks.get(node)!.free();
-      if (running.get(node)!.ended()) await start(node);
-      await up(node);
-    },
     async stop() {
       front.stop();
       await Promise.all([...running.values()].map((vm) => vm.end(STOP_WITHIN_MS)));
       await Promise.all([...epmds.values()].map((epmd) => epmd.end(STOP_WITHIN_MS)));
       await takeCablesAway();
-      for (const disk of disks.values()) await disk.remove();
     },
   };
 }

@@ -61,7 +61,10 @@ export async function runCase<G extends Ground>(ground: G, one: FaultCase<G>, lo
   });
   begin();
   while (!isOver) await client.offer(Math.ceil(perSecond / 2), perSecond);
-  await fault;
+  const failed = await fault!.then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
   await client.offer(Math.ceil(messages / 10), perSecond);
   const doorsClosedMs = Math.round(client.longestGap());
   const fates = await ground.settle(from, since, SETTLES_WITHIN_MS);
@@ -78,6 +81,7 @@ export async function runCase<G extends Ground>(ground: G, one: FaultCase<G>, lo
     wrong: [],
   };
   row.wrong = faultsOf(row, one, length);
+  if (failed !== undefined) row.wrong.push(`the fault itself failed: ${failed}`);
   return row;
 }
 
