@@ -5,7 +5,7 @@ import { usageFault } from './fault.ts';
 import { askLedger, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { clock, say, sayJson, sayTable } from './output.ts';
 
-/** As services/ledger/audit.ts gives it. */
+/** As services/ledger/answers/audit.ts gives it. */
 type Entry = {
   entry: string;
   at: number;

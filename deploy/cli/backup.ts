@@ -4,7 +4,7 @@ import { basename, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig } from '#shared/config/load.ts';
 import manifest from '../../package.json' with { type: 'json' };
-import { openDump } from '../../services/ledger/dump.ts';
+import { openDump } from '../../services/ledger/database/dump.ts';
 import { type Line, writeArchive } from './backup/archive.ts';
 import { type Belonging, belongingTo, fileLine, keyCheckOf, keyFileOf } from './backup/files.ts';
 import { usageFault } from './fault.ts';

@@ -6,7 +6,7 @@ import { messageId } from './messages.ts';
 import { clock, say, sayJson, sayTable } from './output.ts';
 
 type Cancelled = { state: 'cancelled' | 'too late' | 'unknown' };
-/** As services/ledger/answers.ts gives them. */
+/** As services/ledger/answers/answers.ts gives them. */
 type Unmatched = {
   counts: { provider: string; n: number }[];
   receipts: { provider: string; providerId: string; at: number; state: string; stat: string; to: string }[];

@@ -90,7 +90,7 @@ export function whoAmI(): Actor {
 export const openPlainLine = (options: Options): Promise<Line> =>
   openLine(amqpUrl(options), 'cli', 'consume', log, PATIENCE_MS);
 
-/** The caller says what shape the ledger's answer to this question has (services/ledger/answers.ts). */
+/** The caller says what shape the ledger's answer to this question has (services/ledger/answers/answers.ts). */
 export const askLedger = <T>(bus: Bus, question: Record<string, unknown>, timeoutMs?: number): Promise<T> =>
   bus.ask(LEDGER_RPC, question, timeoutMs) as Promise<T>;
 

@@ -7,7 +7,7 @@ import { notFound, usageFault } from './fault.ts';
 import { askLedger, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { ago, clock, count, paint, paintState, say, sayJson, sayTable } from './output.ts';
 
-/** As services/ledger/answers.ts gives it: numbers are masked, times are epoch milliseconds. */
+/** As services/ledger/answers/answers.ts gives it: numbers are masked, times are epoch milliseconds. */
 export type Message = {
   id: string;
   client: string;

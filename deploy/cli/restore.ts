@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { isEmptyTarget, newestSchema, type Rows, restoreRows } from '../../services/ledger/dump.ts';
+import { isEmptyTarget, newestSchema, type Rows, restoreRows } from '../../services/ledger/database/dump.ts';
 import { checkArchive, type Header, type Line, readArchive } from './backup/archive.ts';
 import { keyCheckOf, keyFileOf } from './backup/files.ts';
 import { Fault } from './fault.ts';

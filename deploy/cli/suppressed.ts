@@ -6,7 +6,7 @@ import { notFound, usageFault } from './fault.ts';
 import { askLedger, audited, clientsIn, configFile, type Options, optionsOf, wholeNumber, withBus } from './gateway.ts';
 import { clock, say, sayJson, sayTable } from './output.ts';
 
-/** As services/ledger/answers.ts gives them. */
+/** As services/ledger/answers/answers.ts gives them. */
 type Suppressed = { count: number; numbers: { client: string; number: string; source: string; at: number }[] };
 const MOST_SHOWN = 1_000;
 const SOURCES: Record<string, string> = { word: 'by SMS', command: 'by command', console: 'at the console' };

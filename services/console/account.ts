@@ -19,7 +19,7 @@ const code = z
 const begun = z.strictObject({ code: code.optional() });
 const confirmed = z.strictObject({ code });
 
-/** As services/ledger/second-factor.ts gives it. */
+/** As services/ledger/answers/second-factor.ts gives it. */
 type Judged = { state: 'none' | 'wanted' | 'right' | 'wrong' | 'begun'; secret?: string; uri?: string };
 
 const askSecondFactor = async (bus: Bus, question: { user: string; step: string; code?: string | undefined }) => {

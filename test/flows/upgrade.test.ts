@@ -62,7 +62,7 @@ beforeAll(async () => {
   rig = await startRig();
   tree = join(rig.dir, 'next');
   mkdirSync(tree);
-  makeNextVersion(tree, EDITS, { 'services/ledger/migrations/900-later.sql': MIGRATION });
+  makeNextVersion(tree, EDITS, { 'services/ledger/database/migrations/900-later.sql': MIGRATION });
   nextPort = await freePort();
   nextConfig = join(rig.dir, 'next.yaml');
   writeFileSync(

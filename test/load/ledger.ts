@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Envelope } from '#shared/messages/envelope.ts';
-import { openWriter } from '../../services/ledger/writer.ts';
+import { openWriter } from '../../services/ledger/record/writer.ts';
 import { type Memory, openMemory, WITHIN } from '../rig/memory.ts';
 import { endOf, receiptOf, smsAt, takenAs } from '../rig/story.ts';
 

@@ -16,7 +16,7 @@ const PLACES: [name: string, fits: (frame: Frame) => boolean][] = [
   ['kernel: files written', ({ url, functionName }) => url === '' && functionName === 'writeString'],
   ['garbage collection', ({ functionName }) => functionName === '(garbage collector)'],
   ['engine: sockets read, wake-ups', ({ functionName }) => functionName === '(program)'],
-  ['SQLite', ({ url }) => url.endsWith('services/ledger/sqlite.ts')],
+  ['SQLite', ({ url }) => url.endsWith('services/ledger/database/sqlite.ts')],
   ['AMQP frames (amqplib)', ({ url }) => url.includes('/amqplib/')],
   ['SMPP PDUs (smpp)', ({ url }) => url.includes('/smpp/lib/')],
   ['HTTP (node, fastify, undici)', ({ url }) => /^node:_http|\/(fastify|find-my-way|undici)\//.test(url)],

@@ -6,14 +6,20 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
-import { type Database, openDatabase, type Row, type Value } from '../../services/ledger/database.ts';
-import { Fallbacks } from '../../services/ledger/fallback.ts';
-import { type Judged, judgeDue, tryAgain } from '../../services/ledger/judge.ts';
-import type { Form } from '../../services/ledger/match.ts';
-import { type Outbox, type OutboxOptions, openOutbox, takeDue, unpublish } from '../../services/ledger/outbox.ts';
-import { readSheet } from '../../services/ledger/read.ts';
-import { openRecorder, type Recorder } from '../../services/ledger/record.ts';
-import { cancel } from '../../services/ledger/schedule.ts';
+import {
+  type Outbox,
+  type OutboxOptions,
+  openOutbox,
+  takeDue,
+  unpublish,
+} from '../../services/ledger/callbacks/outbox.ts';
+import { Fallbacks } from '../../services/ledger/clock/fallback.ts';
+import { type Judged, judgeDue, tryAgain } from '../../services/ledger/clock/judge.ts';
+import { cancel } from '../../services/ledger/clock/schedule.ts';
+import { type Database, openDatabase, type Row, type Value } from '../../services/ledger/database/database.ts';
+import type { Form } from '../../services/ledger/record/match.ts';
+import { readSheet } from '../../services/ledger/record/read.ts';
+import { openRecorder, type Recorder } from '../../services/ledger/record/record.ts';
 import { openSeal, type Seal } from '../../services/ledger/seal.ts';
 import { type Postgres, startPostgres } from '../peers/postgres.ts';
 

@@ -43,9 +43,9 @@ describe('imports', () => {
 test('only the ledger touches the database, and only topology.ts spells the names of work queues', () => {
   const databases = files.filter((file) => /from '(node:sqlite|pg)'/.test(readFileSync(join(ROOT, file), 'utf8')));
   expect(databases.filter((file) => !file.startsWith('test/')).sort()).toEqual([
-    'services/ledger/dump.ts',
-    'services/ledger/postgres.ts',
-    'services/ledger/sqlite.ts',
+    'services/ledger/database/dump.ts',
+    'services/ledger/database/postgres.ts',
+    'services/ledger/database/sqlite.ts',
   ]);
   const spelled = files.filter((file) =>
     /['"`](?:router|egress|retry|dead|deliver|bind)\.\$?[{a-z]/.test(readFileSync(join(ROOT, file), 'utf8')),

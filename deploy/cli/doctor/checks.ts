@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { brokerName } from '#shared/bus/dial.ts';
 import type { Loaded } from '#shared/config/load.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
-import { lookAt, newestSchema } from '../../../services/ledger/dump.ts';
+import { lookAt, newestSchema } from '../../../services/ledger/database/dump.ts';
 import { certificateFault } from '../configuration.ts';
 import { count } from '../output.ts';
 import type { View } from './view.ts';

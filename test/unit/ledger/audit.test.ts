@@ -2,8 +2,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { newId } from '#shared/messages/id.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
-import { listEntries } from '../../../services/ledger/audit.ts';
-import { mayHaveMore, retentionSteps } from '../../../services/ledger/retention.ts';
+import { listEntries } from '../../../services/ledger/answers/audit.ts';
+import { mayHaveMore, retentionSteps } from '../../../services/ledger/clock/retention.ts';
 import { type Memory, onBoth } from '../../rig/memory.ts';
 
 const NOW = 1_795_296_456_000;

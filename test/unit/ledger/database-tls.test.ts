@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openDatabase } from '../../../services/ledger/database.ts';
+import { openDatabase } from '../../../services/ledger/database/database.ts';
 import { type Postgres, startPostgres } from '../../peers/postgres.ts';
 import { newAuthority } from '../../rig/certificates.ts';
 

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { mayHaveMore, retentionSteps } from '../../../services/ledger/retention.ts';
-import { leftOver, release, released } from '../../../services/ledger/schedule.ts';
+import { mayHaveMore, retentionSteps } from '../../../services/ledger/clock/retention.ts';
+import { leftOver, release, released } from '../../../services/ledger/clock/schedule.ts';
 import { HOUR, type Memory, onBoth, WITHIN } from '../../rig/memory.ts';
 import { endOf, NUMBER, receiptOf, smsAt, takenAs } from '../../rig/story.ts';
 

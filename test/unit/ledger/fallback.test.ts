@@ -9,7 +9,7 @@ import {
   fallbackReleased,
   leftOverFallbacks,
   releaseFallbacks,
-} from '../../../services/ledger/fallback.ts';
+} from '../../../services/ledger/clock/fallback.ts';
 import { type Memory, onBoth } from '../../rig/memory.ts';
 import { endOf, receiptOf, smsAt, takenAs } from '../../rig/story.ts';
 

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openAnswers } from '../../../services/ledger/answers.ts';
+import { openAnswers } from '../../../services/ledger/answers/answers.ts';
 import { secretIn } from '../../../services/ledger/seal.ts';
 import { type Memory, openMemory } from '../../rig/memory.ts';
 import { smsAt } from '../../rig/story.ts';

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '#shared/config/load.ts';
-import { type Arrived, rowFor, stopIn } from '../../../services/ledger/incoming-rows.ts';
+import { type Arrived, rowFor, stopIn } from '../../../services/ledger/incoming/rows.ts';
 
 const config = (section: string, more = '') =>
   parseConfig(

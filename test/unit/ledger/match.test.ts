@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { type Form, idKey, keysOf } from '../../../services/ledger/match.ts';
+import { type Form, idKey, keysOf } from '../../../services/ledger/record/match.ts';
 import { HOUR, type Memory, onBoth } from '../../rig/memory.ts';
 import { receiptOf, smsAt, takenAs } from '../../rig/story.ts';
 

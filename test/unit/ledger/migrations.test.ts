@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { openDatabase } from '../../../services/ledger/database.ts';
-import { migrations } from '../../../services/ledger/migrate.ts';
+import { openDatabase } from '../../../services/ledger/database/database.ts';
+import { migrations } from '../../../services/ledger/database/migrate.ts';
 import { onBoth } from '../../rig/memory.ts';
 import { smsAt } from '../../rig/story.ts';
 

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '#shared/config/load.ts';
 import type { Callback } from '#shared/messages/callback.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
-import { handOn, handOnBroken, partsWaiting } from '../../../services/ledger/hand-on.ts';
-import { missingOf, type Part, sortParts } from '../../../services/ledger/parts.ts';
+import { handOn, handOnBroken, partsWaiting } from '../../../services/ledger/incoming/hand-on.ts';
+import { missingOf, type Part, sortParts } from '../../../services/ledger/incoming/parts.ts';
 import { type Memory, onBoth, openMemory } from '../../rig/memory.ts';
 
 const T0 = 1_795_296_456_000;

@@ -1,7 +1,7 @@
 // Searches among messages, in both databases: slice by slice and page by page they find what one look at all would.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { timeOfId } from '#shared/messages/id.ts';
-import { type Sought, search } from '../../../services/ledger/search.ts';
+import { type Sought, search } from '../../../services/ledger/answers/search.ts';
 import { type Memory, onBoth } from '../../rig/memory.ts';
 import { endOf, smsAt, takenAs } from '../../rig/story.ts';
 

@@ -1,7 +1,7 @@
 // Second factors in both databases: set up, asked for, each code taken once, reset; and no secret to be read in the rows.
 import { Secret, TOTP } from 'otpauth';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { secondFactor } from '../../../services/ledger/second-factor.ts';
+import { secondFactor } from '../../../services/ledger/answers/second-factor.ts';
 import { type Memory, onBoth } from '../../rig/memory.ts';
 
 const NOW = 1_795_296_456_000;

@@ -10,7 +10,7 @@ import {
   nameList,
   standing,
   suppressions,
-} from '../../../services/ledger/suppressed.ts';
+} from '../../../services/ledger/incoming/suppressed.ts';
 import { type Memory, onBoth } from '../../rig/memory.ts';
 
 const NOW = 1_795_296_456_000;

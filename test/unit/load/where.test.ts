@@ -17,7 +17,7 @@ const BY_HAND: Profile = {
     node(2, '(idle)', ''),
     node(3, 'runMain', 'node:internal/modules/run_main', 7),
     node(4, 'writev', ''),
-    node(5, 'run', 'file:///app/services/ledger/sqlite.ts'),
+    node(5, 'run', 'file:///app/services/ledger/database/sqlite.ts'),
     node(6, 'judge', 'file:///app/services/router/judge.ts', 8),
     node(7, 'setUp', 'file:///app/services/router/main.ts'),
     node(8, 'parse', 'file:///app/node_modules/zod/v4/core/parse.js'),

@@ -6,7 +6,7 @@ import type { Envelope } from '#shared/messages/envelope.ts';
 import { newId } from '#shared/messages/id.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { waitAfter } from '../../../services/ledger/outbox.ts';
+import { waitAfter } from '../../../services/ledger/callbacks/outbox.ts';
 import { HOUR, type Memory, onBoth, RETRIES } from '../../rig/memory.ts';
 
 const T0 = 1_795_296_456_000;

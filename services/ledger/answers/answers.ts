@@ -2,17 +2,23 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
+import type { Cancelled } from '../clock/schedule.ts';
+import type { Database, Row, Sql } from '../database/database.ts';
+import {
+  changeSuppressed,
+  listSuppressed,
+  logSuppressed,
+  suppressionQuestions,
+  suppressions,
+} from '../incoming/suppressed.ts';
+import type { AttemptRow, MessageRow, UnmatchedRow } from '../record/rows.ts';
+import type { Writer } from '../record/writer.ts';
+import type { Seal } from '../seal.ts';
 import { contentOf } from './again.ts';
 import { auditQuestion, listEntries } from './audit.ts';
-import type { Database, Row, Sql } from './database.ts';
-import type { AttemptRow, MessageRow, UnmatchedRow } from './rows.ts';
-import type { Cancelled } from './schedule.ts';
-import type { Seal } from './seal.ts';
 import { search } from './search.ts';
 import { secondFactor, secondFactorQuestion } from './second-factor.ts';
 import { attemptOf, messageOf, storyOf } from './story.ts';
-import { changeSuppressed, listSuppressed, logSuppressed, suppressionQuestions, suppressions } from './suppressed.ts';
-import type { Writer } from './writer.ts';
 
 type Question = z.infer<typeof question>;
 type Asked<A extends Question['ask']> = Extract<Question, { ask: A }>;

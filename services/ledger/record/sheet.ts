@@ -1,7 +1,7 @@
 // What one transaction works on: the rows that its envelopes concern are read first (read.ts), changed in memory by the
 // code that knows the rules, and written at the end. So a batch costs a few statements, however many envelopes it has.
 import type { ReportOf } from '#shared/messages/report.ts';
-import { insertRows, runIn, type Sql, type Value } from './database.ts';
+import { insertRows, runIn, type Sql, type Value } from '../database/database.ts';
 import { type Candidate, idKey, keysOf } from './match.ts';
 import {
   ATTEMPT,

@@ -1,7 +1,7 @@
 // Reads what a transaction will work on: one statement for each table and up to 64 keys.
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Report, type ReportOf, report as reportSchema } from '#shared/messages/report.ts';
-import { type Row, rowsIn, type Sql } from './database.ts';
+import { type Row, rowsIn, type Sql } from '../database/database.ts';
 import { idKey, keysOf, maybeCut } from './match.ts';
 import type { AttemptRow, MessageRow, OutboxRow, UnmatchedRow } from './rows.ts';
 import { type Kept, Sheet } from './sheet.ts';

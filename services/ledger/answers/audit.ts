@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { firstIdAt } from '#shared/messages/id.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
-import type { Row, Sql, Value } from './database.ts';
-import type { Sheet } from './sheet.ts';
+import type { Row, Sql, Value } from '../database/database.ts';
+import type { Sheet } from '../record/sheet.ts';
 
 const word = z.string().min(1).max(100);
 

@@ -1,9 +1,9 @@
 // All that is known of one message, for a person: attempts, callbacks that wait, and what it was sent again as.
 import { maskNumber } from '#shared/sms/number.ts';
+import type { Row, Sql } from '../database/database.ts';
+import type { AttemptRow, MessageRow, OutboxRow } from '../record/rows.ts';
+import type { Seal } from '../seal.ts';
 import { contentOf, whyNot } from './again.ts';
-import type { Row, Sql } from './database.ts';
-import type { AttemptRow, MessageRow, OutboxRow } from './rows.ts';
-import type { Seal } from './seal.ts';
 
 const SQL = {
   message: 'select * from message where id = $1 and known = 1',

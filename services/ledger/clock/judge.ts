@@ -2,10 +2,10 @@
 // or removed. Judged on a watermark: a mark travels through the ledger's queue like any report, and what was on its way
 // before the last mark that came back is known. So an outage of the ledger makes nothing late.
 import type { Callback } from '#shared/messages/callback.ts';
-import type { Sql } from './database.ts';
-import { keptOf, readSheet } from './read.ts';
-import type { Recorder } from './record.ts';
-import type { MessageRow, UnmatchedRow } from './rows.ts';
+import type { Sql } from '../database/database.ts';
+import { keptOf, readSheet } from '../record/read.ts';
+import type { Recorder } from '../record/record.ts';
+import type { MessageRow, UnmatchedRow } from '../record/rows.ts';
 
 /** A report may be that long on its way to the queue: its sender could not reach the broker. */
 export const GRACE_MS = 30_000;

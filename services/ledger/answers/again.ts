@@ -2,9 +2,9 @@
 import { newId } from '#shared/messages/id.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { traceparentOf } from '#shared/telemetry/trace.ts';
-import type { Row, Sql } from './database.ts';
-import type { MessageRow } from './rows.ts';
-import type { Seal } from './seal.ts';
+import type { Row, Sql } from '../database/database.ts';
+import type { MessageRow } from '../record/rows.ts';
+import type { Seal } from '../seal.ts';
 
 /** What makes up the SMS itself. Numbers are kept elsewhere, and forgotten at another time. */
 const CONTENT = [

@@ -2,9 +2,9 @@
 // be written never waits long; and for a bounded time, after which whoever asks goes on from where it ended.
 import { setImmediate as turn } from 'node:timers/promises';
 import { firstIdAt, timeOfId } from '#shared/messages/id.ts';
-import type { Sql, Value } from './database.ts';
-import type { MessageRow } from './rows.ts';
-import type { Seal } from './seal.ts';
+import type { Sql, Value } from '../database/database.ts';
+import type { MessageRow } from '../record/rows.ts';
+import type { Seal } from '../seal.ts';
 
 export type Sought = {
   client?: string | undefined;

@@ -4,10 +4,10 @@ import type { Bus } from '#shared/bus/bus.ts';
 import type { Config } from '#shared/config/schema.ts';
 import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
 import { deliverQueue, NOTIFIER, toQueue } from '#shared/topology.ts';
+import { readSheet } from '../record/read.ts';
+import { withoutText } from '../record/receipts.ts';
+import type { Writer } from '../record/writer.ts';
 import type { Outbox } from './outbox.ts';
-import { readSheet } from './read.ts';
-import { withoutText } from './receipts.ts';
-import type { Writer } from './writer.ts';
 
 /** One slow receiver keeps a whole AMQP message from being acknowledged: few others should be in it. */
 const CALLBACKS_IN_BATCH = 4;

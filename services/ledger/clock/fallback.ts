@@ -2,10 +2,10 @@
 // router asks for it (report `fallback`) when it first hands the message over; the envelope waits here, encrypted.
 import type { ReportOf } from '#shared/messages/report.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { type Row, rowsIn, runIn, type Sql } from './database.ts';
-import type { AttemptRow, MessageRow } from './rows.ts';
-import type { Seal } from './seal.ts';
-import type { Sheet } from './sheet.ts';
+import { type Row, rowsIn, runIn, type Sql } from '../database/database.ts';
+import type { AttemptRow, MessageRow } from '../record/rows.ts';
+import type { Sheet } from '../record/sheet.ts';
+import type { Seal } from '../seal.ts';
 
 const AT_ONCE = 200;
 /** No validity is longer. */

@@ -14,12 +14,12 @@ import {
 import { newId } from '#shared/messages/id.ts';
 import { isHandset } from '#shared/sms/number.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import { type Row, rowsIn, runIn, type Sql } from './database.ts';
-import { type Arrived, rowFor, stopIn } from './incoming-rows.ts';
-import type { Outbox } from './outbox.ts';
+import type { Outbox } from '../callbacks/outbox.ts';
+import { type Row, rowsIn, runIn, type Sql } from '../database/database.ts';
+import { Sheet } from '../record/sheet.ts';
+import type { Seal } from '../seal.ts';
 import { missingOf, type Part, sortParts } from './parts.ts';
-import type { Seal } from './seal.ts';
-import { Sheet } from './sheet.ts';
+import { type Arrived, rowFor, stopIn } from './rows.ts';
 import { type Change, changeSuppressed, logSuppressed } from './suppressed.ts';
 
 const AT_ONCE = 200;

@@ -7,20 +7,20 @@ import type { Sms } from '#shared/messages/sms.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
 import { routerQueue, toQueue, toReport } from '#shared/topology.ts';
-import type { Held } from './answers.ts';
-import { type Database, insertRows, type Sql } from './database.ts';
+import type { Held } from '../answers/answers.ts';
+import { isDue, type Outbox, takeDue, unpublish, waiting } from '../callbacks/outbox.ts';
+import type { Telling } from '../callbacks/telling.ts';
+import { type Database, insertRows, type Sql } from '../database/database.ts';
+import { type HandedOn, handOn, handOnBroken, partsWaiting } from '../incoming/hand-on.ts';
+import { nameList, standing } from '../incoming/suppressed.ts';
+import type { Recorder } from '../record/record.ts';
+import type { Writer } from '../record/writer.ts';
+import type { Seal } from '../seal.ts';
 import { type Fallbacks, fallbackReleased, isFallbackDue, leftOverFallbacks, releaseFallbacks } from './fallback.ts';
-import { type HandedOn, handOn, handOnBroken, partsWaiting } from './hand-on.ts';
 import { GRACE_MS, type Judged, judgeDue, tryAgain } from './judge.ts';
 import type { Late } from './late.ts';
-import { isDue, type Outbox, takeDue, unpublish, waiting } from './outbox.ts';
-import type { Recorder } from './record.ts';
 import { mayHaveMore, retentionSteps } from './retention.ts';
 import { leftOver, release, released } from './schedule.ts';
-import type { Seal } from './seal.ts';
-import { nameList, standing } from './suppressed.ts';
-import type { Telling } from './telling.ts';
-import type { Writer } from './writer.ts';
 
 const EVERY_MS = {
   due: 1_000,

@@ -3,8 +3,8 @@
 import type { Config } from '#shared/config/schema.ts';
 import { firstIdAt } from '#shared/messages/id.ts';
 import { maskNumber } from '#shared/sms/number.ts';
-import { type Row, runIn, type Sql } from './database.ts';
-import type { Seal } from './seal.ts';
+import { type Row, runIn, type Sql } from '../database/database.ts';
+import type { Seal } from '../seal.ts';
 
 const AT_ONCE = 200;
 /** The setting that holds the id of the last message whose number was cut. */

@@ -2,8 +2,8 @@
 // once, when it is new; codes are judged here, so that each is taken once whichever console it comes from.
 import { Secret, TOTP } from 'otpauth';
 import { z } from 'zod';
-import type { Row, Sql } from './database.ts';
-import type { Seal } from './seal.ts';
+import type { Row, Sql } from '../database/database.ts';
+import type { Seal } from '../seal.ts';
 
 /**
  * `check`: `{state}` is `none` when there is none, `wanted` without a code, `right` or `wrong`. `begin` makes a new secret,

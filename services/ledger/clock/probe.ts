@@ -1,7 +1,7 @@
 // Probes of providers: sent, and back again. Their times are metrics; for no client do they count.
 import { PROBE_DOOR } from '#shared/messages/trial.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import type { MessageRow } from './rows.ts';
+import type { MessageRow } from '../record/rows.ts';
 
 export const isProbe = ({ door }: Pick<MessageRow, 'door'>) => door === PROBE_DOOR;
 

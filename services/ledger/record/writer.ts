@@ -4,7 +4,7 @@ import type { Callback } from '#shared/messages/callback.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { type Log, reasonOf } from '#shared/telemetry/log.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
-import type { Database, Sql } from './database.ts';
+import type { Database, Sql } from '../database/database.ts';
 import { readSheet } from './read.ts';
 import type { Recorder } from './record.ts';
 

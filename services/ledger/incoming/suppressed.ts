@@ -6,8 +6,8 @@ import { name } from '#shared/config/names.ts';
 import { markOf, type Suppressions } from '#shared/doors/suppressed.ts';
 import { maskNumber } from '#shared/sms/number.ts';
 import { logAccess } from '#shared/telemetry/access.ts';
-import type { Row, Sql, Value } from './database.ts';
-import type { Seal } from './seal.ts';
+import type { Row, Sql, Value } from '../database/database.ts';
+import type { Seal } from '../seal.ts';
 
 /** Changes in one answer: some hundred kilobytes. */
 const AT_ONCE = 20_000;

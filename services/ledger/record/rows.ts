@@ -1,5 +1,5 @@
 // The rows of the ledger's tables that the code works on, by their columns, and how they are written.
-import type { Row, Value } from './database.ts';
+import type { Row, Value } from '../database/database.ts';
 
 /** Times are epoch ms. A message can be a stub: a report may be read before the message itself; then `known` is 0. */
 export type MessageRow = {

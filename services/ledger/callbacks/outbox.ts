@@ -10,11 +10,11 @@ import {
 } from '#shared/messages/callback.ts';
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
-import { runIn, type Sql } from './database.ts';
+import { runIn, type Sql } from '../database/database.ts';
+import type { MessageRow, OutboxRow } from '../record/rows.ts';
+import type { Sheet } from '../record/sheet.ts';
+import type { Seal } from '../seal.ts';
 import { isOwed, metaOf, type Owed } from './owed.ts';
-import type { MessageRow, OutboxRow } from './rows.ts';
-import type { Seal } from './seal.ts';
-import type { Sheet } from './sheet.ts';
 
 export type OutboxOptions = {
   /** What a person wrote is encrypted while it waits. */

@@ -2,10 +2,10 @@
 // when it is due. Until then it can be cancelled.
 import type { Callback } from '#shared/messages/callback.ts';
 import type { Sms } from '#shared/messages/sms.ts';
-import { type Row, runIn, type Sql } from './database.ts';
-import { readSheet } from './read.ts';
-import type { Recorder } from './record.ts';
-import type { Seal } from './seal.ts';
+import { type Row, runIn, type Sql } from '../database/database.ts';
+import { readSheet } from '../record/read.ts';
+import type { Recorder } from '../record/record.ts';
+import type { Seal } from '../seal.ts';
 
 export const AT_ONCE = 1_000;
 
