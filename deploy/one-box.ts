@@ -152,7 +152,9 @@ Hermod is running.
 }
 
 /** Whether nobody could log in at the console without the link. */
-const namesNobody = ({ console: { users, oidc } }: Loaded['config']) => !oidc && Object.keys(users).length === 0;
+function namesNobody({ console: { users, oidc } }: Loaded['config']): boolean {
+  return !oidc && Object.keys(users).length === 0;
+}
 
 /** Where the console is. Without an account the link logs in as an admin: once, and within half an hour. */
 function consoleLine(config: Loaded['config']): string {

@@ -68,7 +68,7 @@ export const report = z.discriminatedUnion('kind', [
     stat: z.string(),
     error: z.string().optional(),
     to: z.string().optional(),
-    /** The receipt as it stood, for Kannel's %A. Its `text:` field is cut out: texts do not travel in reports. */
+    /** The receipt as it stood, for Kannel's %A. Its `text:`, the beginning of the SMS, is only ever stored encrypted. */
     raw: z.string(),
   }),
   /** The notifier tried a callback. */

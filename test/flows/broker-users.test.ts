@@ -130,6 +130,9 @@ async function listenWithTls(): Promise<void> {
   expect(answer.trim()).toBe('ok');
 }
 
+/** Doors; what a person sends again, and answers to messages from handsets. */
+const SUBMITTERS = ['ingress-http', 'ingress-smtp', 'ingress-smpp', 'ledger', 'notifier'];
+
 describe('with least rights, over TLS', () => {
   test('every service is ready', async () => {
     for (const { adminPort } of hosts) {
@@ -241,7 +244,7 @@ describe.concurrent.each(Object.keys(SERVICES))('the user of %s', (user) => {
         channel.publish(exchange, 'no-such-key', Buffer.from('[]'));
         await channel.waitForConfirms();
       });
-    expect(await publish('submit')).toBe(!['ingress-http', 'ingress-smtp', 'ingress-smpp'].includes(user));
+    expect(await publish('submit')).toBe(!SUBMITTERS.includes(user));
     expect(await publish('report')).toBe(['ingress-http', 'ingress-smtp'].includes(user));
     expect(await refused((channel) => channel.assertQueue(`mine.${user}`))).toBe(true);
     expect(await refused((channel) => channel.deleteQueue('router.urgent'))).toBe(true);

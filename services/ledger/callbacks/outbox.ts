@@ -11,6 +11,7 @@ import {
 import { VERSION } from '#shared/messages/envelope.ts';
 import type { ReportOf } from '#shared/messages/report.ts';
 import { runIn, type Sql } from '../database/database.ts';
+import { withoutText } from '../record/receipts.ts';
 import type { MessageRow, OutboxRow } from '../record/rows.ts';
 import type { Sheet } from '../record/sheet.ts';
 import type { Seal } from '../seal.ts';
@@ -63,6 +64,8 @@ export function openOutbox({ seal, accountOf, retries, giveUpAfter, onUntold }: 
       const { id, dlr_mask: mask, dlr_url: url } = message;
       if (!message.known || !url || !isOwed(owed.type, mask)) return [];
       const { type, at, text, provider, providerId } = owed;
+      // An SMSC repeats the beginning of the SMS in its receipts.
+      const plain = withoutText(text);
       const body = JSON.stringify({
         id,
         client: message.client,
@@ -76,11 +79,12 @@ export function openOutbox({ seal, accountOf, retries, giveUpAfter, onUntold }: 
           given: message.given,
           provider,
           providerId,
-          text,
+          text: plain,
           account: type === 8 || type === 16 ? '' : accountOf(provider),
           meta: metaOf(owed, mask),
           ...(tellsState(url) ? stateOf(type, message) : {}),
         },
+        ...(plain === text ? {} : { sealedText: seal.close(text, id) }),
       });
       const first = sheet.outbox(id).length === 0;
       const published = first ? 1 : 0;
@@ -153,9 +157,13 @@ function stateOf(type: Owed['type'], { state, reason }: MessageRow): { state: st
   return type === 4 ? { state: 'buffered', reason: '' } : { state, reason };
 }
 
+/** What a row's body holds beside the callback, encrypted: a message from a handset, or a receipt with its `text:`. */
+type Stored = { values: { text: string }; sealed?: string; sealedText?: string };
+
 function callbackOf(row: OutboxRow, seal: Seal): Callback {
   const head = { v: VERSION.callback, type: 'callback', callback: row.id, tries: row.tries };
-  const { sealed, ...body } = JSON.parse(row.body) as { sealed?: string };
+  const { sealed, sealedText, ...body } = JSON.parse(row.body) as Stored;
+  if (sealedText !== undefined) body.values.text = seal.open(sealedText, row.message_id);
   const incoming = sealed === undefined ? {} : { incoming: JSON.parse(seal.open(sealed, row.message_id)) };
   return callbackSchema.parse({ ...body, ...incoming, ...head });
 }

@@ -385,6 +385,18 @@ onBoth((open) => {
       expect(await memory.due(T0)).toEqual([first]);
     });
 
+    test('what an SMSC repeats of the text is not in the database in plain, and is told', async () => {
+      await feed(sms(1));
+      await feed(submitted());
+      await feed(receipt('DELIVRD', 'delivered', { raw: 'id:a1 stat:DELIVRD err:000 text:key word three' }));
+      const [row] = await memory.rows('select body from outbox');
+      expect(row!.body).toContain('stat:DELIVRD err:000 text:"');
+      expect(row!.body).not.toContain('key word');
+      await memory.reopen();
+      const [again] = await memory.due(T0);
+      expect(again!.values.text).toBe('id:a1 stat:DELIVRD err:000 text:key word three');
+    });
+
     test('the ladder is a function of age', () => {
       expect(
         [0, 4_999, 5_000, 19_999, 20_000, 79_999, 80_000, 20 * HOUR].map((age) => waitAfter(RETRIES, age)),
