@@ -12,7 +12,8 @@ const ASK_AGAIN_MS = { least: 2_000, most: 5_000 };
 /** Who lost the claim ends its session within the first; who takes over a held slot waits for the second before it binds. */
 const LET_GO_MS = 1_500;
 const TAKE_OVER_MS = 2_000;
-const BACK_OFF_MS = { first: 200, most: 10_000 };
+/** Each wait is up to half longer or shorter: a provider that is back has its bind again within 10 s. */
+const BACK_OFF_MS = { first: 200, most: 6_500 };
 /** A bind that held so long was a good one: the next try comes soon again. */
 const GOOD_AFTER_MS = 1_000;
 /** A bind that fails again and again for the same reason is a line in the log this often. */
