@@ -5,7 +5,7 @@ import type { PDU } from 'smpp';
 import type { ProviderOf } from '#shared/config/schema.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { newPdu } from '#shared/smpp/library.ts';
-import { addressOf } from '#shared/sms/address.ts';
+import { addressFields, addressOf } from '#shared/sms/address.ts';
 import { dataCoding } from '#shared/sms/coding.ts';
 import { encodeGsm7 } from '#shared/sms/gsm7.ts';
 import { rewriteNumber } from '#shared/sms/rewrite.ts';
@@ -56,12 +56,7 @@ export function submitPdus(message: Sms, provider: ProviderOf<'smpp'>): { pdu: P
   const registered = provider.bindAs === 'transmitter' ? 0 : registeredDelivery(message.dlrMask, always);
   const esmClass = ESM_CLASS | (message.replyPath ? ESM_REPLY_PATH : 0);
   const fields = {
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.addr,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.addr,
+    ...addressFields(source, destination),
     service_type: message.serviceType?.slice(0, MOST_SERVICE_TYPE) ?? '',
     esm_class: esmClass,
     protocol_id: message.protocolId ?? 0,

@@ -1,7 +1,7 @@
 // A message from a handset as the deliver_sm that brings it to a client: one PDU, a long text in message_payload.
 import type { PduFields } from 'smpp';
 import type { Callback, IncomingMessage } from '#shared/messages/callback.ts';
-import { addressOf } from '#shared/sms/address.ts';
+import { addressFields, addressOf } from '#shared/sms/address.ts';
 import { encodeGsm7, isGsm7 } from '#shared/sms/gsm7.ts';
 
 /** short_message holds so many octets (SMPP 3.4, 4.6.1). */
@@ -15,12 +15,7 @@ export function incomingFields({ values }: Callback, message: IncomingMessage): 
   const destination = addressOf(values.from, 'destination');
   const { coding, octets } = contentOf(message);
   return {
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.addr,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.addr,
+    ...addressFields(source, destination),
     esm_class: 0,
     data_coding: coding,
     ...(octets.length <= MOST_SHORT

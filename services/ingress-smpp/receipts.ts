@@ -1,7 +1,7 @@
 // A callback as the deliver_sm that tells it: the receipt in the usual form of Appendix B of SMPP 3.4, and as TLVs.
 import type { PduFields } from 'smpp';
 import { type Callback, SMPP_SCHEME } from '#shared/messages/callback.ts';
-import { addressOf, recipientForm } from '#shared/sms/address.ts';
+import { addressFields, addressOf, recipientForm } from '#shared/sms/address.ts';
 import { parseReceipt, type ReceiptState } from '#shared/sms/receipt.ts';
 import { acceptedAt, type IdForm, toClient } from './ids.ts';
 
@@ -31,12 +31,7 @@ export function receiptFields({ id, at, url, dlrType, values }: Callback, form: 
   const delivered = state === 'delivered' ? '001' : '000';
   const text = `id:${known} sub:001 dlvrd:${delivered} submit date:${minute(acceptedAt(id))} done date:${minute(at)} stat:${stat} err:${error} text:`;
   return {
-    source_addr_ton: source.ton,
-    source_addr_npi: source.npi,
-    source_addr: source.addr,
-    dest_addr_ton: destination.ton,
-    dest_addr_npi: destination.npi,
-    destination_addr: destination.addr,
+    ...addressFields(source, destination),
     esm_class: state === 'buffered' ? ESM_INTERMEDIATE : ESM_RECEIPT,
     data_coding: 0,
     short_message: Buffer.from(text, 'latin1'),

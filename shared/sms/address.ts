@@ -39,6 +39,16 @@ export function addressOf(
   return checked({ ton, npi: fixed.npi ?? NPI.isdn, addr: fixed.plus ? value : number }, role);
 }
 
+/** Both addresses of a submit_sm or deliver_sm, as its fields (SMPP 3.4, 4.4.1 and 4.6.1). */
+export const addressFields = (source: Address, destination: Address) => ({
+  source_addr_ton: source.ton,
+  source_addr_npi: source.npi,
+  source_addr: source.addr,
+  dest_addr_ton: destination.ton,
+  dest_addr_npi: destination.npi,
+  destination_addr: destination.addr,
+});
+
 /**
  * How a recipient is handed on: in the form that was given, which decides about TON as in Kannel, unless that is national
  * or has separators; then in E.164 with a plus. `to` is E.164 without one.

@@ -167,7 +167,7 @@ describe('visulox-sms', () => {
   test('sends the text as it stands, from the configured sender, and VISULOX hears of the delivery', async () => {
     const ran = await run('visulox-sms', { env: env() });
     expect(ran).toMatchObject({ exit: 0, stderr: '' });
-    for (const secret of [SECRET, '123 456', '7700']) expect(ran.argv).not.toContain(secret);
+    for (const secret of [SECRET, '123 456', '900-123']) expect(ran.argv).not.toContain(secret);
     const pdu = await arrived();
     expect(pdu).toMatchObject({ source: { addr: 'VISULOX RA' }, dest: { addr: '447700900123' } });
     expect(pdu.registeredDelivery & 1).toBe(1);

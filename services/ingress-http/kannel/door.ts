@@ -69,13 +69,10 @@ async function sendsms(
   const user = userOf(query);
   let verified = credentials.verify(user, passwordOf(query), address);
   if (verified instanceof Promise) verified = await verified;
-  const fields = [...query.keys()];
-  const no = (refusal: Refusal) => noted(refusal, address, verified ? user : undefined, { fields });
+  const no = (refusal: Refusal, more: Noted = {}) =>
+    noted(refusal, address, verified ? user : undefined, { fields: [...query.keys()], ...more });
   if (!verified || !credentials.allows(verified, address))
-    return noted(UNAUTHORISED, address, verified ? user : undefined, {
-      fields,
-      ...denialOf(user, verified !== undefined, config.clients),
-    });
+    return no(UNAUTHORISED, denialOf(user, verified !== undefined, config.clients));
   const now = Date.now();
   addHeaders(query, headers);
   const read = readSendsms(query, verified, address, now);
@@ -90,17 +87,14 @@ async function sendsms(
   } catch (error) {
     if (!(error instanceof Excess)) return no(TEMPORARY);
     const refusal = { ...TEMPORARY, reason: error.reason, retryAfterS: error.retryAfterS };
-    return noted(refusal, address, user, { fields, detail: error.message });
+    return no(refusal, { detail: error.message });
   }
   return messages;
 }
 
-function noted(
-  refusal: Refusal,
-  address: string,
-  client?: string,
-  more: { fields?: string[]; detail?: string; claimed?: string } = {},
-): Refusal {
+type Noted = { fields?: string[]; detail?: string; claimed?: string };
+
+function noted(refusal: Refusal, address: string, client?: string, more: Noted = {}): Refusal {
   refuse('http', refusal.reason, address, client, { detail: refusal.body, ...more });
   return refusal;
 }

@@ -113,17 +113,17 @@ onBoth((open) => {
   });
 
   test('what waits in the outbox has no text in the clear, and is owed again after a restart', async () => {
-    await feed(part(0, ['my secret is 4711'], 0));
+    await feed(part(0, ['my secret is nightingale'], 0));
     const [callback] = await work(memory).on();
-    expect(callback!.incoming!.text).toBe('my secret is 4711');
+    expect(callback!.incoming!.text).toBe('my secret is nightingale');
     const [row] = await memory.rows('select body from outbox');
-    expect(row!.body).not.toContain('4711');
+    expect(row!.body).not.toContain('nightingale');
     await memory.reopen();
     expect(await memory.due(T0)).toEqual([callback]);
     const told = { v: 1, type: 'report', kind: 'told', at: T0, callback: callback!.callback, tries: 0 } as const;
     await memory.feed({ ...told, ok: false, reason: 'HTTP status 500' }, T0);
     expect(await memory.due(T0 + 4_999)).toEqual([]);
-    expect(await memory.due(T0 + 5_000)).toMatchObject([{ tries: 1, incoming: { text: 'my secret is 4711' } }]);
+    expect(await memory.due(T0 + 5_000)).toMatchObject([{ tries: 1, incoming: { text: 'my secret is nightingale' } }]);
     await memory.feed({ ...told, tries: 1, ok: true, reason: '200' }, T0 + 5_000);
     expect(await memory.rows('select * from outbox')).toEqual([]);
   });
