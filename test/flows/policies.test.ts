@@ -164,7 +164,7 @@ test('a provider that fails is left in less than 5 s, and comes back by a probe,
     [rig.smsc, b].flatMap(({ received }) => received).filter(({ commandStatus }) => commandStatus === 0);
   await until('every message is at one of them', () => taken().length === load.sent());
   expect(new Set(taken().map(({ dest }) => dest.addr)).size).toBe(load.sent());
-});
+}, 90_000);
 
 /** So many messages a second, to numbers that count up, until it is stopped. */
 function startLoad(perSecond: number) {

@@ -55,7 +55,10 @@ onBoth((open) => {
     [{ to: '447700900123' }, (i) => i === 123],
     [{ digits: '23' }, (i) => i % 100 === 23],
     [{ digits: '00023', client: 'client2' }, (i) => i === 23],
+    [{ digits: '0023' }, (i) => i === 23],
+    [{ digits: '00123', state: 'rejected' }, () => false],
     [{ digits: '99999' }, () => false],
+    [{ digits: '999' }, () => false],
     [{ since: NOW + 190_000 }, (i) => i >= 190],
     [{ since: NOW + 50_000, state: 'rejected' }, (i) => i >= 50 && i % 10 === 0],
   ])('%j', async (sought, matches) => {
@@ -63,7 +66,21 @@ onBoth((open) => {
   });
 
   test('without time for more it says how far back it looked', async () => {
-    expect((await found({ digits: '99999' }, 60_000)).answers).toBe(1);
-    expect((await found({ digits: '99999' }, 0)).answers).toBeGreaterThan(COUNT / SLICE - 1);
+    expect((await found({ digits: '999' }, 60_000)).answers).toBe(1);
+    expect((await found({ digits: '999' }, 0)).answers).toBeGreaterThan(COUNT / SLICE - 1);
+  });
+
+  test('the last four digits are found at once, without a look through the others', async () => {
+    expect(await found({ digits: '0123' }, 0)).toEqual({ which: [123], answers: 1 });
+    expect(await found({ to: '447700900123' }, 0)).toEqual({ which: [123], answers: 1 });
+  });
+
+  test('a number that was cut is found behind those that were not', async () => {
+    const [old] = (await search(memory.db.read, memory.seal, { since: 0, limit: 1, digits: '00023' })).rows;
+    const text = "update message set number = '4477..23', number_hash = $1 where id = $2";
+    await memory.db.transaction((sql) => sql.run(text, memory.seal.hash('447700900123'), old!.id));
+    for (const forMs of [0, 60_000]) expect((await found({ to: '447700900123' }, forMs)).which).toEqual([123, 23]);
+    expect((await found({ digits: '447700900123' }, 60_000)).which).toEqual([123, 23]);
+    expect((await found({ digits: '900123' }, 60_000)).which).toEqual([123]);
   });
 });
