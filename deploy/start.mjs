@@ -11,6 +11,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from './compile-cache.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const MODULES = join(ROOT, 'node_modules');
@@ -36,7 +37,10 @@ try {
 function runEntry() {
   const file = join(ROOT, entry ?? 'deploy/one-box.ts');
   const args = ['--import', END_WITH_US, file, ...(entry ? rest : process.argv.slice(2))];
-  const env = { ...process.env, PATH: [join(MODULES, '.bin'), process.env.PATH].join(delimiter) };
+  const cache = compileCache(MODULES);
+  // Inherited by everything below; whoever has set it already, keeps it.
+  const env = { ...(cache && { NODE_COMPILE_CACHE: cache }), ...process.env };
+  env.PATH = [join(MODULES, '.bin'), process.env.PATH].join(delimiter);
   const child = spawn(projectNode(), args, { env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'], detached: true });
   return exitOf(child, (signal) => child.kill(signal));
 }

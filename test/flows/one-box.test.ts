@@ -1,7 +1,7 @@
 // `npm start` as a newcomer sees it: the first SMS by the printed line, its story, a clean end; and one clear line when
 // something is in the way.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -71,8 +71,11 @@ async function configuration(
 test('the printed line sends an SMS that arrives, a killed service comes back, and Ctrl-C ends everything', async () => {
   const console_ = await freePort();
   const { file, page, http } = await configuration({}, { console: { port: console_ } });
-  const box = start(['--config', file]);
+  const cache = join(dir, 'cache');
+  const box = start(['--config', file], { NODE_COMPILE_CACHE: cache });
   await until('it runs', () => box.output().includes('Hermod is running.'), 40_000);
+  // Before any of them has ended: what is killed comes back with its code compiled.
+  await until('compiled code is kept', () => globSync('*/*', { cwd: cache }).length > 100);
   const url = /curl -i "([^"]+)"/.exec(box.output())![1]!;
   const answer = await fetch(url);
   expect(answer.status).toBe(202);

@@ -1,7 +1,7 @@
 // One server with systemd, as far as it goes without systemd: installed below a folder by the script, the unit verified, its
 // command run as an ordinary user until it serves, looked at by the watch, and taken away again.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -22,11 +22,9 @@ const script = (name: string, ...args: string[]) =>
   execFileSync(join(SYSTEMD, name), args, { env: { ...process.env, ROOT: root }, stdio: 'pipe' });
 const unit = (name: string) => readFileSync(join(root, 'etc/systemd/system', name), 'utf8');
 const setting = (text: string, key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(text)![1]!;
+const below = (path: string) => path.replace(/^\/(opt|etc|var)\//, `${root}/$1/`);
 /** The unit's command with its paths below the folder. */
-const commandOf = (name: string) =>
-  setting(unit(name), 'ExecStart')
-    .split(' ')
-    .map((word) => word.replace(/^\/(opt|etc|var)\//, `${root}/$1/`));
+const commandOf = (name: string) => setting(unit(name), 'ExecStart').split(' ').map(below);
 
 beforeAll(() => {
   if (process.getuid?.() !== 0) throw new Error('only root can install and run as another user: run as root');
@@ -44,6 +42,10 @@ test('the units are what systemd expects, and name files that are there', () => 
     const [program, main] = commandOf(name);
     for (const file of [program, main]) expect(existsSync(file!), file).toBe(true);
     expect(setting(unit(name), 'User')).toBe('hermod');
+    // What is cached there is run as code: systemd makes the folder the service's own.
+    const folder = `/var/cache/${setting(unit(name), 'CacheDirectory')}`;
+    expect(setting(unit(name), 'Environment')).toBe(`NODE_COMPILE_CACHE=${folder}`);
+    expect(setting(unit(name), 'CacheDirectoryMode')).toBe('0700');
   }
   const verify = ['verify', `--root=${root}`, 'hermod.service', 'hermod-watch.service', 'hermod-watch.timer'];
   const { stderr } = spawnSyncText('systemd-analyze', verify);
@@ -78,18 +80,24 @@ test('its command serves as an ordinary user, the watch tells what begins and en
       routes: [{ to: ['main'] }],
     }),
   );
-  execFileSync('chown', ['-R', `${USER}:${USER}`, etc]);
+  // As systemd makes it of CacheDirectory.
+  const cache = below(/NODE_COMPILE_CACHE=(.*)/.exec(setting(unit('hermod.service'), 'Environment'))![1]!);
+  mkdirSync(cache, { recursive: true });
+  chmodSync(cache, 0o700);
+  execFileSync('chown', ['-R', `${USER}:${USER}`, etc, cache]);
   const [program, ...args] = commandOf('hermod.service');
   const env = {
     PATH: process.env.PATH,
     AMQP_URL: process.env.AMQP_URL,
     HERMOD_LOG_LEVEL: 'warn',
     HERMOD_ACCESS_LOG: accessLog,
+    NODE_COMPILE_CACHE: cache,
   };
   gateway = spawn(program!, args, { cwd: join(root, 'opt/hermod'), env, uid: USER, gid: USER, stdio: 'pipe' });
   for (const stream of [gateway.stdout!, gateway.stderr!]) stream.on('data', (chunk: Buffer) => (said += chunk));
   await until('it runs', () => said.includes('Hermod is running.') || failedWith(gateway!), 60_000);
 
+  await until('the next start finds its code compiled', () => globSync('*/*', { cwd: cache }).length > 100);
   const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
   const query = 'username=tester&password=foobar&to=447700900123&text=secret';
   const answer = await fetch(`http://127.0.0.1:${http}/cgi-bin/sendsms?${query}`, {
@@ -145,6 +153,7 @@ test('it is taken away, and its configuration stays until it is purged', () => {
   script('remove');
   expect(existsSync(join(root, 'opt/hermod'))).toBe(false);
   expect(existsSync(join(root, 'etc/systemd/system/hermod.service'))).toBe(false);
+  expect(existsSync(join(root, 'var/cache/hermod'))).toBe(false);
   expect(existsSync(join(root, 'etc/hermod/gateway.yaml'))).toBe(true);
   script('remove', '--purge');
   expect(existsSync(join(root, 'etc/hermod'))).toBe(false);

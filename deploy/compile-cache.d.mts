@@ -1,0 +1,1 @@
+export declare function compileCache(modules: string): string | undefined;
