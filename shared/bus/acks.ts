@@ -21,6 +21,11 @@ export class Acks {
     this.#outstanding.push(tag);
   }
 
+  /** Whether every delivery that was read is acknowledged. */
+  isEmpty(): boolean {
+    return this.#outstanding.length === 0;
+  }
+
   done(tag: number): void {
     this.#done.add(tag);
     if (this.#scheduled) return;

@@ -18,9 +18,13 @@ const REFUSED_PAUSE_MS = 250;
 const SWEEP_MS = 50;
 /**
  * A line to a broker's node that is cut off says nothing, and its heartbeat finds out after 20 to 30 s: a door gives it up
- * when a publish was not confirmed in time and nothing else was for so much longer.
+ * when a publish was not confirmed in time and nothing else was for so much longer. A new line that never confirmed
+ * anything may have come to the same node again, and gets no such patience.
  */
 const SILENT_MS = 2_500;
+/** Whoever publishes without a deadline waits so long for one confirm, whatever else is confirmed meanwhile. */
+const STUCK_MS = 10_000;
+const WATCH_MS = 1_000;
 /** What amqplib says for basic.nack; any other error means that the channel closed. */
 const NACKED = 'message nacked';
 
@@ -81,6 +85,11 @@ export class Publisher {
   #idle: (() => void)[] = [];
   /** When, after the last confirm, a door's time was over for the first time. */
   #silentSince = 0;
+  /** When what is under way was sent, the oldest first. */
+  readonly #underWay = new Set<{ sentAt: number }>();
+  #watcher: NodeJS.Timeout | undefined;
+  /** What was sent before counts from here: the line was opened, or blocked until now. */
+  #waitsSince = 0;
   /** Monotonic time (performance.now) of the last confirm from a queue: what a bind's lease is measured by. */
   lastConfirm = performance.now();
 
@@ -103,6 +112,7 @@ export class Publisher {
         model.close().catch(() => {});
       });
       publisher.#channel = channel;
+      publisher.#waitsSince = performance.now();
       for (const outlet of publisher.#outlets.values()) publisher.#schedule(outlet);
     });
     return publisher;
@@ -146,6 +156,7 @@ export class Publisher {
 
   close(): void {
     clearTimeout(this.#sweeper);
+    clearTimeout(this.#watcher);
   }
 
   #outlet(to: Address, type: Envelope['type'], options: PublishOptions): Outlet {
@@ -211,6 +222,9 @@ export class Publisher {
   #send(outlet: Outlet, channel: ConfirmChannel, units: Unit[]): void {
     const bodies = units.length === 1 ? units[0]!.bodies : units.flatMap((unit) => unit.bodies);
     const messageId = String(++this.#sequence);
+    const batch = { sentAt: performance.now() };
+    this.#underWay.add(batch);
+    this.#watcher ??= setTimeout(() => this.#watch(), WATCH_MS);
     outlet.underWay++;
     for (const unit of units) unit.sent = true;
     const properties = {
@@ -223,6 +237,7 @@ export class Publisher {
       ...(outlet.expiration === undefined ? {} : { expiration: outlet.expiration }),
     };
     const answered = (error: Error | null) => {
+      this.#underWay.delete(batch);
       outlet.underWay--;
       const unroutable = this.#returned.delete(messageId);
       if (!error && !unroutable) {
@@ -294,8 +309,21 @@ export class Publisher {
   }
 
   #giveUpIfSilent(now: number): void {
-    const silent = this.#silentSince > this.lastConfirm && now - this.#silentSince > SILENT_MS;
-    if (!silent || this.#line.isBlocked()) return;
+    const patience = this.lastConfirm > this.#waitsSince ? SILENT_MS : 0;
+    if (this.#silentSince > this.lastConfirm && now - this.#silentSince > patience) this.#giveUp();
+  }
+
+  /** A cut inside a cluster can swallow single publishes on a line that is well otherwise. */
+  #watch(): void {
+    const now = performance.now();
+    if (this.#line.isBlocked()) this.#waitsSince = now;
+    const [oldest] = this.#underWay;
+    if (oldest && now - Math.max(oldest.sentAt, this.#waitsSince) > STUCK_MS) this.#giveUp();
+    this.#watcher = this.#underWay.size > 0 ? setTimeout(() => this.#watch(), WATCH_MS) : undefined;
+  }
+
+  #giveUp(): void {
+    if (this.#line.isBlocked()) return;
     this.#silentSince = 0;
     this.#log.warn('nothing is confirmed on this connection: another one is tried');
     this.#line.drop();

@@ -33,6 +33,9 @@ export class Subscription {
   #prefetch = 0;
   #perMessage = MOST_IN_BATCH / 4;
   #adjustedAt = 0;
+  /** Whether anything came since the last measure, and whether the broker had something for us then and gave us nothing. */
+  #hasCome = false;
+  #isStarved = false;
 
   private constructor(log: Log, options: SubscriptionOptions) {
     this.#log = log;
@@ -114,8 +117,9 @@ export class Subscription {
     this.#adjustedAt = performance.now();
     await channel.prefetch(this.#prefetch);
     const { consumerTag } = await channel.consume(this.#options.queue, (message) => {
-      if (message) this.#options.onMessage(message, acks);
-      else this.#cancelled();
+      if (!message) return this.#cancelled();
+      this.#hasCome = true;
+      this.#options.onMessage(message, acks);
     });
     if (this.#channel === channel) this.#tag = consumerTag;
   }
@@ -145,8 +149,24 @@ export class Subscription {
   #measure(): void {
     const { queue } = this.#options;
     this.#channel?.checkQueue(queue).then(
-      ({ messageCount }) => metrics.queueMessages.labels(queue).set(Math.round(messageCount * this.#perMessage)),
+      ({ messageCount }) => {
+        metrics.queueMessages.labels(queue).set(Math.round(messageCount * this.#perMessage));
+        this.#leaveIfStarved(messageCount > 0);
+      },
       () => {}, // The channel's own events tell.
     );
+  }
+
+  /**
+   * A cut inside a cluster can swallow as many deliveries as the prefetch allows: the broker then waits for their
+   * acknowledgements for ever, and gives them again only to another channel.
+   */
+  #leaveIfStarved(haveSome: boolean): void {
+    const wasStarved = this.#isStarved;
+    this.#isStarved = haveSome && this.#tag !== undefined && !this.#hasCome && this.#acks!.isEmpty();
+    this.#hasCome = false;
+    if (!wasStarved || !this.#isStarved) return;
+    this.#log.warn({ queue: this.#options.queue }, 'messages wait and none is delivered: reading on a new connection');
+    this.#channel?.close().catch(() => {});
   }
 }

@@ -12,6 +12,7 @@ type Roles = { cluster: Cluster; leader: number; others: [number, number] };
 const withRoles =
   (fault: (roles: Roles) => Promise<void>): FaultCase['fault'] =>
   async ({ cluster }) => {
+    await cluster!.isWhole();
     const leader = await cluster!.leaderOf(routerQueue('urgent'));
     const others = [1, 2, 3].filter((node) => node !== leader) as Roles['others'];
     await fault({ cluster: cluster!, leader, others });

@@ -23,6 +23,8 @@ const tag = `hm${process.pid % 10_000}`;
 export type Cluster = {
   /** One address for all nodes. */
   url: string;
+  /** Resolves when every node is in the cluster again: after a cut the smaller part stops, and takes its time to come back. */
+  isWhole(): Promise<void>;
   /** The node, 1 to 3, that leads a queue. */
   leaderOf(queue: string): Promise<number>;
   /** SIGKILL. */
@@ -98,6 +100,13 @@ export async function startCluster(dir: string): Promise<Cluster> {
 
   return {
     url: `amqp://hermod:${password}@127.0.0.1:${front.port}`,
+    async isWhole() {
+      const isIn = async (node: number) => {
+        await control(node, 'await_online_nodes', String(NODES.length), '--timeout', '5');
+        return true;
+      };
+      for (const node of NODES) await until(`node ${node} sees all others`, () => isIn(node), START_WITHIN_MS);
+    },
     async leaderOf(queue) {
       const [first] = running.keys();
       const listed = await control(first!, 'list_queues', 'name', 'pid', '--no-table-headers');

@@ -1,5 +1,6 @@
 // The bus rule against a real broker: confirmed publishing, returns, poison, dead letters, cut connections, claims.
 import { type ChannelModel, connect } from 'amqplib';
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, openBus } from '#shared/bus/bus.ts';
 import { declareTopology, missingFrom } from '#shared/bus/declared.ts';
@@ -9,7 +10,7 @@ import { newId } from '#shared/messages/id.ts';
 import type { Sms } from '#shared/messages/sms.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { deadQueue, egressQueue, NOTIFIER, routerQueue, topology, toQueue, toSubmit } from '#shared/topology.ts';
-import { startTcpProxy } from '../peers/tcp-proxy.ts';
+import { startTcpProxy, type TcpProxy } from '../peers/tcp-proxy.ts';
 import { until } from '../rig/until.ts';
 
 const URL_ = process.env.AMQP_URL!;
@@ -267,25 +268,76 @@ test('what ends while a service stops is acknowledged before it lets go of the b
   expect(again).toEqual([false]);
 });
 
-test('a door gives up a line on which nothing is confirmed any more, long before its heartbeat does', async () => {
-  const { hostname, port } = new URL(URL_);
-  const proxy = await startTcpProxy({ host: hostname, port: Number(port) });
+/** A bus whose lines to the broker go through a proxy. */
+async function busThrough(use: (far: Bus, proxy: TcpProxy) => Promise<void>): Promise<void> {
   const url = new URL(URL_);
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
   url.port = String(proxy.port);
-  const door = await openBus(url.href, 'bus-test', openLog('bus-test'));
-  const publish = () => door.publish(toSubmit('urgent'), [sms({ lane: 'urgent' })], { withinMs: 500 });
+  const far = await openBus(url.href, 'bus-test', openLog('bus-test'));
   try {
-    await publish();
-    proxy.freeze();
-    await until('the door is closed', async () => {
-      await publish().catch(() => {});
-      return !door.isOpen();
-    });
-    proxy.heal();
-    await until('the door takes messages again', () => publish().then(() => true), 20_000);
+    await use(far, proxy);
   } finally {
     proxy.heal();
-    await door.close();
+    await far.close();
     await proxy.stop();
+  }
+}
+
+test(
+  'a door gives up a line on which nothing is confirmed any more, long before its heartbeat does',
+  () =>
+    busThrough(async (door, proxy) => {
+      const publish = () => door.publish(toSubmit('urgent'), [sms({ lane: 'urgent' })], { withinMs: 500 });
+      await publish();
+      proxy.freeze();
+      await until('the door is closed', async () => {
+        await publish().catch(() => {});
+        return !door.isOpen();
+      });
+      proxy.heal();
+      await until('the door takes messages again', () => publish().then(() => true), 20_000);
+    }),
+  60_000,
+);
+
+test(
+  'who publishes without a deadline gives up a line that does not confirm, before its heartbeat does',
+  () =>
+    busThrough(async (far, proxy) => {
+      await far.publish(toQueue(QUEUE), [sms()]);
+      proxy.stall();
+      const startedAt = performance.now();
+      await far.publish(toQueue(QUEUE), [sms()]);
+      expect(performance.now() - startedAt).toBeLessThan(18_000);
+    }),
+  60_000,
+);
+
+test('a reader to whom the broker gives nothing of what waits comes by another connection', async () => {
+  const queue = 'bus-test.starved';
+  const options = { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true } };
+  const channel = await model.createChannel();
+  await channel.assertQueue(queue, options);
+  // Another reader holds what it got: this one gets nothing, as if its deliveries had been swallowed.
+  await channel.prefetch(1);
+  await channel.consume(queue, () => {});
+  const said: string[] = [];
+  const log = pino({ level: 'warn' }, { write: (line: string) => said.push(line) });
+  const far = await openBus(URL_, 'bus-test', log);
+  const got: Envelope[] = [];
+  const reader = await far.consume(queue, { hold: 64, dead: 'message' }, (batch) => {
+    got.push(...batch);
+    return batch.map(() => []);
+  });
+  try {
+    await reader.start();
+    for (let i = 0; i < 3; i++) await far.publish(toQueue(queue), [sms()]);
+    await until('it leaves', () => said.some((line) => line.includes('none is delivered')), 30_000);
+    await channel.close();
+    await until('it has them all', () => got.length === 3);
+  } finally {
+    await reader.stop();
+    await far.close();
+    await model.createChannel().then((last) => last.deleteQueue(queue));
   }
 }, 60_000);

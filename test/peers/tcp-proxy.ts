@@ -7,6 +7,8 @@ export type TcpProxy = {
   cut(): void;
   /** Keeps the connections, but nothing passes any more until `heal`. */
   freeze(): void;
+  /** The same for the connections that are there; new ones work. */
+  stall(): void;
   heal(): void;
   stop(): Promise<void>;
 };
@@ -40,13 +42,17 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
     state = 'cut';
     for (const socket of sockets) socket.destroy();
   };
+  const pause = () => {
+    for (const socket of sockets) socket.pause();
+  };
   return {
     port: (server.address() as { port: number }).port,
     cut,
     freeze() {
       state = 'frozen';
-      for (const socket of sockets) socket.pause();
+      pause();
     },
+    stall: pause,
     heal() {
       state = 'open';
       for (const socket of sockets) socket.resume();
