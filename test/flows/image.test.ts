@@ -1,7 +1,7 @@
 // The image: deploy/Dockerfile carried out in a folder, and every service run from there as the image's user, with the
 // image's command and health check. Where a container engine answers, the real image is built too.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -47,9 +47,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** As the container engine would: the entry point, the image's environment and user, its working directory. */
-function run(args: string[]): ChildProcess {
+function run(args: string[], more: Record<string, string> = {}): ChildProcess {
   const [uid, gid] = image.user;
-  const env = { ...image.env, AMQP_URL: process.env.AMQP_URL, HERMOD_CONFIG: configFile, HERMOD_LOG_LEVEL: 'warn' };
+  const own = { HERMOD_CONFIG: configFile, NODE_COMPILE_CACHE: join(image.dir, image.env.NODE_COMPILE_CACHE!) };
+  const env = { ...image.env, AMQP_URL: process.env.AMQP_URL, HERMOD_LOG_LEVEL: 'warn', ...own, ...more };
   const options = { cwd: join(image.dir, image.workdir), env, uid, gid, stdio: 'pipe' } as const;
   return spawn(join(image.dir, 'usr/local/bin', image.entrypoint[0]!), args, options);
 }
@@ -93,6 +94,23 @@ test('its user cannot write anywhere in it', async () => {
   );
   expect(found.code).toBe(1);
   expect(found.said).toContain('EACCES');
+});
+
+test('its code is compiled already, and nobody but root may change that', async () => {
+  const folder = join(image.dir, image.env.NODE_COMPILE_CACHE!);
+  expect(statSync(folder)).toMatchObject({ uid: 0, mode: 0o040555 });
+  const services = Object.keys(SERVICES).join(',');
+  const programs = [
+    [...image.cmd, '--services', services, '--config', 'none'],
+    ['deploy/cli/hermod.ts', 'setup', '--config', 'none'],
+    ['services/sandbox/main.ts', '--smpp-port', 'none'],
+    image.healthcheck.slice(1),
+  ];
+  for (const program of programs) {
+    const { said } = await ended(run(program, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }));
+    expect(said, program[0]).toMatch(/retrieving transpile cache for .*\.ts\.\.\.success/);
+    expect(said.match(/no transpile cache for .*/g), program[0]).toBeNull();
+  }
 });
 
 test('set-up, then every service: ready by the health check, and a clean end at SIGTERM', async () => {
