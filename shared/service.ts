@@ -1,6 +1,7 @@
 // How every service runs: read the configuration, connect, check the topology, start, tell whether it is live and
 // ready, and stop in reverse order on SIGTERM. A service's main.ts is its `Service` and one call of runService.
 import { flushCompileCache } from 'node:module';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import fastify from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
@@ -30,6 +31,9 @@ export type Running = {
 };
 export type Service = { name: string; start(context: Context): Promise<Running> };
 
+/** What has nothing to do with the broker, such as a bind, may end within this when the broker was given up. */
+const WITHOUT_BROKER_MS = 1_000;
+
 export type HostOptions = { loaded: Loaded; amqpUrl: string; adminPort?: number };
 export type Host = { adminPort: number; stop(): Promise<void> };
 
@@ -58,8 +62,13 @@ export async function hostServices(
   let untell = () => {};
   const stop = async () => {
     untell();
-    for (const { name, running, bus } of started.splice(0).reverse()) {
-      await running.stop().catch((error) => openLog(name).error({ reason: reasonOf(error) }, 'did not stop cleanly'));
+    const ending = started.splice(0).reverse();
+    const givenUp = ending.map(({ bus }) => bus.end().then(() => pause(WITHOUT_BROKER_MS)));
+    for (const [i, { name, running, bus }] of ending.entries()) {
+      const log = openLog(name);
+      log.info('stopping');
+      const stopped = running.stop().catch((error) => log.error({ reason: reasonOf(error) }, 'did not stop cleanly'));
+      await Promise.race([stopped, givenUp[i]]);
       await bus.close();
     }
     await admin.close();
@@ -115,7 +124,7 @@ async function requireTopology(amqpUrl: string, config: Config): Promise<void> {
       if (fault) throw fault;
       if (Date.now() > until)
         throw new Error(`RabbitMQ cannot be reached (${reasonOf(error)}): start it, or set AMQP_URL`);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await pause(500);
     }
   }
   if (missing) throw new Error(`RabbitMQ has no ${missing}: run \`hermod setup\` with this configuration first`);

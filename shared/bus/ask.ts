@@ -83,19 +83,31 @@ export async function openAsk(line: Line): Promise<{ ask: Ask; askAll: AskAll }>
   return { ask, askAll };
 }
 
-export function openServe(line: Line, log: Log): Serve {
+/** Reads what is asked on `into`, and answers on `out`. */
+export async function openServe(into: Line, out: Line, log: Log): Promise<Serve> {
+  let replies: Channel | undefined;
+  await out.onUp(async (model) => {
+    const fresh = await model.createChannel();
+    fresh.on('error', () => {});
+    replies = fresh;
+  });
   return (queue, answer) =>
-    line.onUp(async (model) => {
+    into.onUp(async (model) => {
       const channel = await model.createChannel();
       channel.on('error', (error) =>
         log.error({ queue, reason: reasonOf(error) }, 'request channel closed by the broker'),
       );
-      await answerOn(channel, queue, answer);
+      await answerOn(channel, queue, answer, () => replies);
     });
 }
 
 /** Answers what is asked on a queue, until the channel closes. */
-export async function answerOn(channel: Channel, queue: string, answer: Answer): Promise<void> {
+export async function answerOn(
+  channel: Channel,
+  queue: string,
+  answer: Answer,
+  replies: () => Channel | undefined = () => channel,
+): Promise<void> {
   await channel.prefetch(AT_ONCE);
   await channel.consume(queue, async (message) => {
     if (!message) return;
@@ -107,7 +119,7 @@ export async function answerOn(channel: Channel, queue: string, answer: Answer):
     }
     try {
       const { replyTo, correlationId } = message.properties;
-      if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
+      if (replyTo) replies()?.sendToQueue(replyTo, Buffer.from(JSON.stringify(reply)), { correlationId });
       channel.ack(message);
     } catch {
       // The channel died: whoever asked runs into its time limit.

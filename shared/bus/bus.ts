@@ -8,6 +8,7 @@ import { type Ask, type AskAll, openAsk, openServe, type Serve } from './ask.ts'
 import { openClaims, type TryClaim } from './claim.ts';
 import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
 import { type DeadLetter, openDeadLetters } from './dead.ts';
+import { openEnding } from './ending.ts';
 import { openWithFormer } from './former.ts';
 import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
 import { openLine } from './line.ts';
@@ -36,11 +37,11 @@ export type Bus = {
    * publishers: then no confirm can come, and its word that it blocks is as good.
    */
   confirmAge(): number;
-  /** Waits for outstanding confirms, then closes both connections. */
+  /** The service ends from now on. Resolves if the broker is of no use for it: see ending.ts. */
+  end(): Promise<void>;
+  /** Waits for outstanding confirms, then closes both connections; as `end` if they do not come. */
   close(): Promise<void>;
 };
-
-const DRAIN_MS = 10_000;
 
 /** `patienceMs`: how long to wait for a broker that is not there yet; some seconds unless given. */
 export async function openBus(url: string, service: string, log: Log, patienceMs?: number): Promise<Bus> {
@@ -48,15 +49,21 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
   const into = await openLine(url, service, 'consume', log, patienceMs);
   const publisher = await Publisher.open(out, service, log);
   const deadLetters = await openDeadLetters(out, log);
+  const readers = new Set<QueueReader>();
+  const ending = openEnding({ out, into }, publisher, readers, log);
   return {
     publish: (to, envelopes, options) => publisher.publish(to, envelopes, options),
     consume: (queue, options, handler) =>
-      openWithFormer(into, queue, options.hold, (name, hold) =>
-        QueueReader.open(into, publisher, deadLetters, log, { ...options, service, hold, queue: name }, handler),
-      ),
+      openWithFormer(into, queue, options.hold, async (name, hold) => {
+        const mine = { ...options, service, hold, queue: name };
+        const reader = await QueueReader.open(into, publisher, deadLetters, log, mine, handler);
+        readers.add(reader);
+        return reader;
+      }),
     putAside: deadLetters.add,
-    ...(await openAsk(into)),
-    serve: openServe(into, log),
+    // A memory alarm stops whatever line publishes: questions and answers must not take the reading with them.
+    ...(await openAsk(out)),
+    serve: await openServe(into, out, log),
     tryClaim: await openClaims(into),
     announce: await openAnnounce(out),
     listen: openListen(into),
@@ -67,10 +74,13 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
       return out.isBlocked() ? 'the broker blocks publishers: memory or disk alarm' : undefined;
     },
     confirmAge: () => (out.isBlocked() ? 0 : performance.now() - publisher.lastConfirm),
+    end: () => ending.begin(),
     async close() {
-      await Promise.race([publisher.drained(), new Promise((resolve) => setTimeout(resolve, DRAIN_MS).unref())]);
+      const givenUp = ending.begin();
+      await Promise.race([publisher.drained(), givenUp]);
       publisher.close();
-      await Promise.all([out.close(), into.close()]);
+      await Promise.race([Promise.all([out.close(), into.close()]), givenUp]);
+      ending.over();
     },
   };
 }

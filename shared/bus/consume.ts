@@ -58,6 +58,7 @@ export class QueueReader implements Consumer {
   #held = 0;
   #unread: { message: ConsumeMessage; acks: Acks }[] = [];
   #whenIdle: (() => void)[] = [];
+  #givenUp = false;
 
   private constructor(
     publisher: Publisher,
@@ -82,7 +83,7 @@ export class QueueReader implements Consumer {
     log: Log,
     options: ConsumeOptions,
     handler: Handler,
-  ): Promise<Consumer> {
+  ): Promise<QueueReader> {
     const reader = new QueueReader(publisher, deadLetters, log, options, handler);
     reader.#subscription = await Subscription.open(line, log, {
       queue: options.queue,
@@ -105,8 +106,15 @@ export class QueueReader implements Consumer {
 
   async stop(): Promise<void> {
     await this.#subscription!.end();
-    if (this.#open + this.#unread.length > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (!this.#isIdle) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     await this.#subscription!.settled();
+  }
+
+  /** The broker is given up: `stop` waits no longer. How many messages are left unacknowledged. */
+  giveUp(): number {
+    this.#givenUp = true;
+    this.#tellIdle();
+    return this.#held;
   }
 
   // ── the rule ──
@@ -191,8 +199,12 @@ export class QueueReader implements Consumer {
     this.#unread.splice(0, count);
   }
 
+  get #isIdle(): boolean {
+    return this.#givenUp || this.#open + this.#unread.length === 0;
+  }
+
   #tellIdle(): void {
-    if (this.#open + this.#unread.length === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+    if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   // ── what goes wrong ──

@@ -22,6 +22,8 @@ export type Line = {
   /** The broker asked publishers to stop: memory or disk alarm. */
   isBlocked(): boolean;
   close(): Promise<void>;
+  /** Closes without a word to the other end, and whatever waits for one of its own fails. */
+  giveUp(): void;
 };
 
 /** amqplib's own socket. */
@@ -64,6 +66,7 @@ export async function openLine(
     const target = new URL(url);
     if (!target.searchParams.has('heartbeat')) target.searchParams.set('heartbeat', String(HEARTBEAT_S));
     const fresh = await dial(target.href, { connection_name: `${service} ${name}` });
+    if (closing) return void fresh.close().catch(() => {});
     gatherWrites(fresh);
     fresh.on('error', (error) => log.debug({ reason: reasonOf(error) }, 'broker connection error'));
     fresh.on('blocked', (reason) => {
@@ -102,7 +105,7 @@ export async function openLine(
       async () => {
         try {
           await open();
-          log.info({ line: name }, 'connected to the broker again');
+          if (!closing) log.info({ line: name }, 'connected to the broker again');
         } catch (error) {
           log.debug({ line: name, reason: reasonOf(error) }, 'broker still away');
           if (!closing) redial(Math.min(delay * 2, DELAY_MS.most));
@@ -128,6 +131,7 @@ export async function openLine(
     }
   }
 
+  const drop = () => void (model && streamOf(model)?.destroy(new Error('given up: nothing was confirmed')));
   return {
     async onUp(setUp) {
       setUps.push(setUp);
@@ -141,12 +145,17 @@ export async function openLine(
       return channel;
     },
     isUp: () => model !== undefined,
-    drop: () => model && streamOf(model)?.destroy(new Error('given up: nothing was confirmed')),
+    drop,
     isBlocked: () => blocked,
     async close() {
       closing = true;
       clearTimeout(retry);
       await model?.close().catch(() => {});
+    },
+    giveUp() {
+      closing = true;
+      clearTimeout(retry);
+      drop();
     },
   };
 }

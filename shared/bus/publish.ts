@@ -149,6 +149,11 @@ export class Publisher {
     });
   }
 
+  /** Publishes that wait for their confirm. */
+  get unconfirmed(): number {
+    return this.#open;
+  }
+
   /** Resolves when nothing waits for a confirm any more. */
   drained(): Promise<void> {
     return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve));
