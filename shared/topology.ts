@@ -31,7 +31,9 @@ export type Address = { exchange: string; key: string };
 export const toSubmit = (lane: Lane): Address => ({ exchange: 'submit', key: lane });
 /** Messages that are not due yet: to the ledger only, which releases them. */
 export const toSchedule: Address = { exchange: 'submit', key: 'scheduled' };
-export const toReport = (kind: ReportKind): Address => ({ exchange: 'report', key: kind });
+/** The exchange of news for the ledger. */
+export const REPORT = 'report';
+export const toReport = (kind: ReportKind): Address => ({ exchange: REPORT, key: kind });
 export const toHealth: Address = { exchange: 'health', key: '' };
 export const toQueue = (name: string): Address => ({ exchange: '', key: name });
 
@@ -121,7 +123,7 @@ export function topology(providers: readonly string[], smppClients: readonly str
   return {
     exchanges: [
       { name: 'submit', type: 'direct' },
-      { name: 'report', type: 'direct' },
+      { name: REPORT, type: 'direct' },
       { name: 'health', type: 'fanout' },
     ],
     queues,
@@ -131,7 +133,7 @@ export function topology(providers: readonly string[], smppClients: readonly str
         { exchange: 'submit', key: lane, queue: LEDGER },
       ]),
       { ...toSchedule, queue: LEDGER },
-      ...REPORT_KINDS.map((kind) => ({ exchange: 'report', key: kind, queue: LEDGER })),
+      ...REPORT_KINDS.map((kind) => ({ exchange: REPORT, key: kind, queue: LEDGER })),
     ],
   };
 }

@@ -1,17 +1,25 @@
-// Acknowledgements of one channel: those of one tick together, one `multiple` ack for the unbroken run from the oldest
-// delivery and single ones for the rest. Delivery tags count per channel, so there is one of these per channel.
+// Acknowledgements of one channel: those of some milliseconds together, one `multiple` ack for the unbroken run from the
+// oldest delivery and single ones for the rest. Each is a write to the queue's log, which nobody waits for: they are
+// gathered as long as the prefetch leaves room. Delivery tags count per channel, so there is one of these per channel.
 import type { Channel, ConsumeMessage } from 'amqplib';
+
+const GATHER_MS = 10;
+/** Of the prefetch, so much may wait for its acknowledgement. */
+const GATHERED_SHARE = 0.25;
 
 export class Acks {
   readonly #channel: Channel;
+  readonly #prefetch: () => number;
   /** Tags in the order of delivery that are not acknowledged yet, and those of them that may be. */
   readonly #outstanding: number[] = [];
   readonly #done = new Set<number>();
   #closed = false;
+  #gathering: NodeJS.Timeout | undefined;
   #scheduled = false;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, prefetch: () => number) {
     this.#channel = channel;
+    this.#prefetch = prefetch;
     channel.on('close', () => {
       this.#closed = true;
     });
@@ -29,11 +37,18 @@ export class Acks {
   done(tag: number): void {
     this.#done.add(tag);
     if (this.#scheduled) return;
+    if (this.#done.size < GATHERED_SHARE * this.#prefetch()) {
+      this.#gathering ??= setTimeout(() => this.flush(), GATHER_MS);
+      return;
+    }
     this.#scheduled = true;
-    setImmediate(() => this.#flush());
+    setImmediate(() => this.flush());
   }
 
-  #flush(): void {
+  /** Sends what may be acknowledged. */
+  flush(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#scheduled = false;
     if (this.#closed) return;
     let run = 0;

@@ -5,7 +5,7 @@ import { checkEnvelope, type Envelope } from '../messages/envelope.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { type Traced, traceBatch } from '../telemetry/spans.ts';
-import { type Address, type DeadKind, toQueue } from '../topology.ts';
+import { type Address, type DeadKind, REPORT, toQueue } from '../topology.ts';
 import type { Acks } from './acks.ts';
 import type { DeadLetters } from './dead.ts';
 import type { Line } from './line.ts';
@@ -177,7 +177,11 @@ export class QueueReader implements Consumer {
   }
 
   #publish(follows: readonly Follow[]): Promise<void>[] {
-    return follows.map((follow) => this.#publisher.publish(follow.to, [follow.envelope], follow));
+    return follows.map((follow) => {
+      // News for the ledger: only the acknowledgement waits for them.
+      const unhurried = follow.to.exchange === REPORT;
+      return this.#publisher.publish(follow.to, [follow.envelope], { ...follow, unhurried });
+    });
   }
 
   #end(delivery: Delivery): void {

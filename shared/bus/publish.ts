@@ -1,5 +1,6 @@
 // Publishing with group commit. What goes to one address while confirms are under way waits and then travels together;
-// when nothing is under way, a lone message leaves at once. So batches add no delay, and cost falls as load rises.
+// when nothing is under way, a lone message leaves at once. So batches add no delay, and cost falls as load rises. Only
+// what nobody waits for is gathered for some milliseconds: at low rates each write costs most.
 import type { ConfirmChannel } from 'amqplib';
 import type { Envelope } from '../messages/envelope.ts';
 import { VERSION } from '../messages/envelope.ts';
@@ -14,6 +15,9 @@ export const MOST_IN_BATCH = 64;
 const CONFIRMS_BEFORE_WAITING = 2;
 /** Full batches leave up to this many confirms under way. */
 const MOST_CONFIRMS = 16;
+/** What is not urgent waits so long for company, or until so many are there. */
+const GATHER_MS = 10;
+const GATHERED = 16;
 const REFUSED_PAUSE_MS = 250;
 const SWEEP_MS = 50;
 /**
@@ -44,6 +48,8 @@ export type PublishOptions = {
   mostInBatch?: number;
   /** Doors: give up after this many ms, with NotTaken or ConfirmLost. Without it the publish is repeated until confirmed. */
   withinMs?: number;
+  /** Nobody waits for it. */
+  unhurried?: boolean;
   /** Travels alone: it came out of a batch that was delivered too often. */
   alone?: boolean;
 };
@@ -67,6 +73,7 @@ type Outlet = Required<Pick<PublishOptions, 'mostInBatch' | 'alone'>> & {
   waitingBodies: number;
   underWay: number;
   scheduled: boolean;
+  gathering: NodeJS.Timeout | undefined;
   pausedUntil: number;
 };
 
@@ -145,7 +152,8 @@ export class Publisher {
       this.#open++;
       outlet.waiting.push(unit);
       outlet.waitingBodies += bodies.length;
-      this.#schedule(outlet);
+      if (options.unhurried && outlet.waitingBodies < GATHERED) this.#gather(outlet);
+      else this.#schedule(outlet);
     });
   }
 
@@ -181,6 +189,7 @@ export class Publisher {
         waitingBodies: 0,
         underWay: 0,
         scheduled: false,
+        gathering: undefined,
         pausedUntil: 0,
       };
       this.#outlets.set(key, outlet);
@@ -197,6 +206,13 @@ export class Publisher {
       outlet.scheduled = false;
       this.#flush(outlet);
     });
+  }
+
+  #gather(outlet: Outlet): void {
+    outlet.gathering ??= setTimeout(() => {
+      outlet.gathering = undefined;
+      this.#schedule(outlet);
+    }, GATHER_MS);
   }
 
   #flush(outlet: Outlet): void {
@@ -253,7 +269,7 @@ export class Publisher {
       } else {
         this.#notConfirmed(outlet, units, unroutable, unroutable || error?.message === NACKED);
       }
-      this.#schedule(outlet);
+      if (!outlet.gathering) this.#schedule(outlet);
     };
     try {
       channel.publish(outlet.to.exchange, outlet.to.key, Buffer.from(`[${bodies.join(',')}]`), properties, answered);

@@ -60,7 +60,7 @@ export class Subscription {
         clearInterval(measuring);
         if (mine.#channel === channel) model.close().catch(() => {});
       });
-      mine.#acks = new Acks(channel);
+      mine.#acks = new Acks(channel, () => mine.#prefetch);
       mine.#channel = channel;
       await mine.#inTurn(() => mine.#subscribe());
     });
@@ -79,11 +79,11 @@ export class Subscription {
     await this.#inTurn(() => this.#unsubscribe());
   }
 
-  /** Resolves when the broker has the acknowledgements of this tick, or will deliver again. */
+  /** Resolves when the broker has the acknowledgements, or will deliver again. */
   async settled(): Promise<void> {
-    // They leave at the end of the tick. An answer on their channel says that the broker has them: whoever stops closes
-    // the connection next, and the frames of its channels do not keep to one order.
-    await new Promise((resolve) => setImmediate(resolve));
+    // An answer on their channel says that the broker has them: whoever stops closes the connection next, and the frames
+    // of its channels do not keep to one order.
+    this.#acks?.flush();
     try {
       await this.#channel?.checkQueue(this.#options.queue);
     } catch {

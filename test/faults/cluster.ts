@@ -149,7 +149,7 @@ const settings = (password: string) =>
     `default_pass = ${password}`,
     'loopback_users = none',
     'heartbeat = 10',
-    'net_ticktime = 6',
+    'net_ticktime = 5',
     'raft.wal_max_size_bytes = 33554432',
     'cluster_partition_handling = pause_minority',
     'cluster_formation.peer_discovery_backend = classic_config',
