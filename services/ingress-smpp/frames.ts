@@ -22,20 +22,12 @@ export class Frames {
     this.most = most;
   }
 
+  /** Every step takes octets of the chunk; one that cannot take any ends the reading. */
   push(chunk: Buffer): void {
-    let at = 0;
-    while (at < chunk.length && !this.broken) {
-      if (this.#part) at += this.#fill(chunk, at);
-      else if (chunk.length - at < LENGTH_OCTETS) this.#begin(LENGTH_OCTETS);
-      else {
-        const length = chunk.readUInt32BE(at);
-        if (!this.#isHonest(length)) return;
-        if (chunk.length - at < length) this.#begin(length);
-        else {
-          this.#add(chunk.subarray(at, at + length));
-          at += length;
-        }
-      }
+    for (let rest = chunk; rest.length > 0 && !this.broken; ) {
+      const taken = this.#part ? this.#fill(rest) : this.#start(rest);
+      if (taken === 0) this.broken = true;
+      rest = rest.subarray(taken);
     }
   }
 
@@ -51,32 +43,41 @@ export class Frames {
     return frame;
   }
 
-  #begin(length: number): void {
-    this.#part = Buffer.allocUnsafe(length);
-    this.#filled = 0;
+  /** A PDU begins here. Returns how many octets it took. */
+  #start(octets: Buffer): number {
+    if (octets.length < LENGTH_OCTETS) return this.#begin(LENGTH_OCTETS, octets);
+    const length = octets.readUInt32BE(0);
+    if (!this.#isHonest(length)) return 0;
+    if (octets.length < length) return this.#begin(length, octets);
+    this.#add(octets.subarray(0, length));
+    return length;
   }
 
-  /** Copies what belongs to the PDU that has begun; returns how much that was. */
-  #fill(chunk: Buffer, at: number): number {
+  #begin(length: number, octets: Buffer): number {
+    this.#part = Buffer.allocUnsafe(length);
+    this.#filled = octets.copy(this.#part);
+    return this.#filled;
+  }
+
+  /** Takes what belongs to the part that has begun: a command_length alone, or the PDU that it announced. */
+  #fill(octets: Buffer): number {
     const part = this.#part!;
-    const copied = chunk.copy(part, this.#filled, at);
-    this.#filled += copied;
-    if (this.#filled < part.length) return copied;
+    const taken = octets.copy(part, this.#filled);
+    this.#filled += taken;
+    if (this.#filled < part.length) return taken;
     this.#part = undefined;
-    if (part.length >= HEADER_OCTETS) this.#add(part);
-    else {
-      const length = part.readUInt32BE(0);
-      if (this.#isHonest(length)) {
-        this.#begin(length);
-        this.#filled = part.copy(this.#part!);
-      }
+    if (part.length > LENGTH_OCTETS) {
+      this.#add(part);
+      return taken;
     }
-    return copied;
+    const length = part.readUInt32BE(0);
+    if (!this.#isHonest(length)) return 0;
+    this.#begin(length, part);
+    return taken;
   }
 
   #isHonest(length: number): boolean {
-    this.broken = length < HEADER_OCTETS || length > this.most;
-    return !this.broken;
+    return length >= HEADER_OCTETS && length <= this.most;
   }
 
   #add(frame: Buffer): void {
