@@ -14,6 +14,7 @@ import type { Step } from '../../services/router/steps.ts';
 import { Fault, notFound, usageFault } from './fault.ts';
 import { configFile, type Options, optionsOf, withBus } from './gateway.ts';
 import { count, paint, say, sayJson } from './output.ts';
+import { fallbackLines, fallbackOf } from './route/fallback.ts';
 
 /** A worker speaks every second. */
 const LISTEN_MS = 1_500;
@@ -68,11 +69,15 @@ async function route(options: RouteOptions): Promise<void> {
   const now = timeOf(options.at);
   const message = messageOf(options, config, now);
   const standing = options.live ? await present(options) : () => UP;
-  const { steps, verdict } = explain(message, { policy: compilePolicy(config), standing }, now);
-  if (options.json) return sayJson({ message: { ...message, text: undefined }, steps, verdict });
+  const knowledge = { policy: compilePolicy(config), standing };
+  const { steps, verdict } = explain(message, knowledge, now);
+  const fallback = verdict.kind === 'send' ? fallbackOf(message, verdict, config, knowledge, now) : undefined;
+  if (options.json) return sayJson({ message: { ...message, text: undefined }, steps, verdict, fallback });
   sayMessage(message, now);
   for (const step of steps) sayStep(step);
   sayVerdict(verdict, message);
+  const lines = fallback ? fallbackLines(fallback, message, now) : [];
+  for (const [i, line] of lines.entries()) say(`${i === 0 ? 'fallback' : '        '}  ${line}`);
 }
 
 const UP: Standing = { up: true, share: 1, words: 'taken as up' };

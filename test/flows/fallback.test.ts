@@ -8,6 +8,7 @@ import { ledger } from '../../services/ledger/main.ts';
 import { notifier } from '../../services/notifier/main.ts';
 import { router } from '../../services/router/main.ts';
 import { type MailServer, startMailServer } from '../peers/mail-server.ts';
+import { runHermod } from '../rig/hermod.ts';
 import { type Receiver, startReceiver } from '../rig/receiver.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -120,3 +121,12 @@ test('no receipt in time, a failure, a refusal, a delivery, a validity that is o
   expect(mails.kept.map(({ to }) => to[0]!.split('@')[0]).toSorted()).toEqual([SILENT, FAILS, REFUSED].toSorted());
   expect([told('/silent'), told('/fails'), told('/refused')]).toEqual([['8'], ['8'], ['8']]);
 }, 120_000);
+
+test('hermod route says by whom it would go out once more, and when', async () => {
+  const env = { HERMOD_CONFIG: rig.configFile };
+  const { code, out } = await runHermod(['route', '--to', `+${SILENT}`], env);
+  expect(code).toBe(0);
+  expect(out).toMatch(/^takes it {2}sandbox: .*\nfallback {2}by mail \(smtp\), after 10 s without a receipt/m);
+  const { json } = await runHermod(['route', '--to', '+447700900277', '--json'], env);
+  expect(json<Record<string, unknown>>()).not.toHaveProperty('fallback');
+});
