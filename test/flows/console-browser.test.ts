@@ -221,3 +221,39 @@ test('a second factor is set up at the first log-in, and asked for at the next',
   await type(TOTP.generate({ secret, timestamp: now + 30_000 }), 'Code from your authenticator app');
   await shows('Log out everywhere else');
 }, 120_000);
+
+/** Draws the gateway, and says of each text by how many pixels it is longer than its box. */
+const DRAW = `(async () => {
+  const { pipeline } = await import('/assets/pages/pipeline.js');
+  const door = (door, accepted, refused) => ({ door, accepted: { minute: accepted }, refused: { minute: refused } });
+  const way = (provider, state, minute) => ({ provider, state, flow: { taken: { minute } } });
+  const into = document.createElement('div');
+  into.className = 'pipeline';
+  document.querySelector('main').replaceChildren(into);
+  pipeline(into)({
+    flow: { doors: [door('http', 9_999, 9_999), door('smpp', 123_456, 12_345)] },
+    providers: [way('main', 'up', 987_654), way('the-modem-in-the-cellar', 'not bound', 0), way('push', 'no worker', 0)],
+    lanes: [{ lane: 'urgent', router: 112_345, retry: 0 }],
+  });
+  return [...into.querySelectorAll('.node')].flatMap((node) => {
+    const box = node.querySelector('rect').getBoundingClientRect();
+    return [...node.querySelectorAll('text')].map((text) => ({
+      words: text.textContent,
+      over: text.getBoundingClientRect().right - box.right,
+    }));
+  });
+})()`;
+
+test('the picture of the gateway: at no width is a state or a number cut, and nothing leaves its box', async () => {
+  const { page } = chromium;
+  await page.goto(console_.url);
+  for (const width of [320, PHONE.width, 560, 760, DESKTOP.width]) {
+    await page.setViewportSize({ width, height: PHONE.height });
+    const texts = await page.evaluate<{ words: string; over: number }[]>(DRAW);
+    for (const { words, over } of texts) expect(over, `${words} at ${width}`).toBeLessThan(0);
+    const all = texts.map(({ words }) => words).join('; ');
+    for (const words of ['wait', 'not bound', 'no worker', '9999/min', '9999 no']) expect(all).toContain(words);
+    expect(all.split('…'), 'the long name alone').toHaveLength(2);
+  }
+  await chromium.view(DESKTOP, 'light');
+});
