@@ -9,6 +9,7 @@ import { scriptsFault } from './bearers/script.ts';
 import { consoleFault } from './console.ts';
 import { incomingFault } from './incoming.ts';
 import { mailFault } from './mail.ts';
+import { meantKey } from './meant.ts';
 import { routesFault } from './routes.ts';
 import { type Config, schema } from './schema.ts';
 
@@ -42,8 +43,9 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv):
   const fault = document.errors[0];
   if (fault) throw new ConfigError(`${file}:${fault.linePos?.[0].line ?? 1}: ${fault.message.split('\n')[0]}`);
   fillSecrets(document, file, lines, env);
-  const parsed = schema.safeParse(contentOf(document, file));
-  if (!parsed.success) throw new ConfigError(describe(parsed.error.issues, document, file, lines));
+  const content = contentOf(document, file);
+  const parsed = schema.safeParse(content);
+  if (!parsed.success) throw new ConfigError(describe(parsed.error.issues, content, document, file, lines));
   checkNames(parsed.data, document, file, lines);
   return parsed.data;
 }
@@ -91,7 +93,13 @@ function fillSecrets(document: Document, file: string, lines: LineCounter, env: 
 }
 
 /** One line per fault. Values are never repeated: they may be secrets. */
-function describe(issues: readonly z.core.$ZodIssue[], document: Document, file: string, lines: LineCounter): string {
+function describe(
+  issues: readonly z.core.$ZodIssue[],
+  content: unknown,
+  document: Document,
+  file: string,
+  lines: LineCounter,
+): string {
   return issues
     .flatMap((issue) => {
       const node = nodeAt(document, issue.path);
@@ -100,7 +108,7 @@ function describe(issues: readonly z.core.$ZodIssue[], document: Document, file:
         return [`${file}:${lineOf(node, lines)}: ${where || 'the file'}: ${explain(issue)}`];
       return issue.keys.map((key) => {
         const pair = isMap(node) ? node.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
-        const near = nearest(key, keysAt(issue.path));
+        const near = meantKey(key, issue.path, content);
         const hint = near ? `: do you mean ${near}?` : '';
         return `${file}:${lineOf(pair?.key, lines)}: ${[...issue.path, key].join('.')}: no such setting${hint}`;
       });
@@ -120,56 +128,6 @@ function nodeAt(document: Document, path: readonly PropertyKey[]): Node | undefi
     if (node) return node as Node;
   }
   return undefined;
-}
-
-type Shape = {
-  properties?: Record<string, Shape>;
-  additionalProperties?: Shape | boolean;
-  items?: Shape;
-  anyOf?: Shape[];
-  oneOf?: Shape[];
-};
-
-/** A shape and all that it may be instead, such as the rows of each bearer and preset. */
-const alternatives = (shape: Shape): Shape[] => [
-  shape,
-  ...[...(shape.anyOf ?? []), ...(shape.oneOf ?? [])].flatMap(alternatives),
-];
-
-/** The keys that the schema knows at a path, from its JSON Schema. */
-function keysAt(path: readonly PropertyKey[]): string[] {
-  let shapes: Shape[] = [schema.toJSONSchema({ io: 'input' }) as Shape];
-  for (const step of path) {
-    shapes = shapes.flatMap(alternatives).flatMap((one) => {
-      const next = typeof step === 'number' ? one.items : (one.properties?.[String(step)] ?? one.additionalProperties);
-      return next && typeof next === 'object' ? [next] : [];
-    });
-  }
-  return shapes.flatMap(alternatives).flatMap((one) => Object.keys(one.properties ?? {}));
-}
-
-/** The known key with the smallest edit distance, when it is near enough to be meant. */
-function nearest(key: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(key.length / 3)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(key.toLowerCase(), candidate.toLowerCase());
-    if (distance < least) [best, least] = [candidate, distance];
-  }
-  return best;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 /** Names that point at other rows must exist. */

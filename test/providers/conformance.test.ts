@@ -7,6 +7,8 @@ import { type HttpProvider, startHttpProvider } from '../peers/http-provider.ts'
 import { freePort } from '../rig/port.ts';
 import { NUMBER, openRow, rowOf, sendBy, smsOf } from './rig.ts';
 
+/** Of rows with a template: presets take few of them. */
+const KEYS = ['method', 'query', 'headers', 'charset', 'form', 'json', 'body', 'auth', 'answer', 'receipt', 'incoming'];
 let provider: HttpProvider;
 
 beforeAll(async () => {
@@ -38,6 +40,22 @@ describe.each(PRESETS.map((preset) => [preset.name, preset] as const))('%s', (na
 
   test('an account with an unknown key is refused', () => {
     expect(() => rowOf(row({ account: { ...preset.example, surprise: 1 } }))).toThrow(/surprise: no such setting/);
+  });
+
+  test('what is proposed for a wrong key is a key that this row takes', () => {
+    const fault = (more: Record<string, unknown>) => {
+      try {
+        return rowOf(row(more)) && '';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    for (const key of KEYS) {
+      const proposed = /do you mean (\w+)\?/.exec(fault({ [`${key}x`]: null }))?.[1];
+      if (proposed === undefined) continue;
+      expect(fault({ [proposed]: null }), `${key}x`).not.toContain('no such setting');
+    }
+    expect(fault({ connectTimeut: '3s' })).toContain('do you mean connectTimeout?');
   });
 
   test.each([500, 502, 503, 504])('HTTP %d: another try', async (status) => {
