@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 const withBroker = {
   globalSetup: ['test/rig/broker.ts'],
   fileParallelism: false,
-  testTimeout: 30_000,
+  // Above what the deadlines within a test add up to, so that it is they who say what did not happen.
+  testTimeout: 60_000,
   hookTimeout: 90_000,
 };
 
@@ -13,7 +14,7 @@ export default defineConfig({
     env: { HERMOD_LOG_LEVEL: 'fatal', HERMOD_ACCESS_LOG: 'off' },
     projects: [
       {
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/providers/**/*.test.ts'], testTimeout: 20_000 },
+        test: { name: 'unit', include: ['test/unit/**/*.test.ts', 'test/providers/**/*.test.ts'], testTimeout: 40_000 },
       },
       { test: { name: 'flows', include: ['test/flows/**/*.test.ts'], ...withBroker } },
       { test: { name: 'faults', include: ['test/faults/**/*.test.ts'], ...withBroker, testTimeout: 300_000 } },

@@ -354,7 +354,7 @@ test('a rate is kept', async () => {
   await until('all are at the SMSC', () => taken().length === 60);
   const seconds = (taken().at(-1)!.at - taken()[0]!.at) / 1_000;
   expect(60 / seconds).toBeLessThan(60);
-  expect(performance.now() - startedAt).toBeLessThan(4_000);
+  expect(performance.now() - startedAt).toBeLessThan(10_000);
 });
 
 test('a message from a handset is in the ledger before the SMSC has its answer', async () => {

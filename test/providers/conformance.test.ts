@@ -95,7 +95,7 @@ describe.each(PRESETS.map((preset) => [preset.name, preset] as const))('%s', (na
       kind: 'unknown',
       reason: 'no answer within 0.3 s',
     });
-    expect(performance.now() - started).toBeLessThan(1_500);
+    expect(performance.now() - started).toBeLessThan(10_000);
     provider.answer(() => 'drop');
     expect(await sendBy(row(), plain())).toMatchObject({ kind: 'unknown' });
   });

@@ -258,7 +258,7 @@ describe('answers', () => {
     const startedAt = performance.now();
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => handOver(sms())));
     expect(outcomes.map(({ kind }) => kind)).toEqual(Array(20).fill('unknown'));
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(performance.now() - startedAt).toBeLessThan(8_000);
   });
 });
 

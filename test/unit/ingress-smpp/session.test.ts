@@ -17,6 +17,8 @@ const BIND = { systemId: 'tester', password: 'foobar' };
 type Stand = {
   port: number;
   session: Session;
+  /** The server's end of its connection. */
+  socket: net.Socket;
   /** Requests in the order of their arrival, each to be answered once. */
   requests: { pdu: PDU; answer: (answer: Answer) => void }[];
   events: string[];
@@ -31,6 +33,7 @@ afterEach(() => {
 async function stand({ window = 10, auto = false } = {}): Promise<Stand> {
   const it = { requests: [], events: [] } as unknown as Stand;
   const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    it.socket = socket;
     it.session = new Session(socket, ENQUIRE_LINK_MS, {
       bind: async ({ password }) => (password === 'foobar' ? { window } : STATUS.RINVPASWD!),
       request: (request) => {
@@ -392,13 +395,11 @@ describe('hostile lines', () => {
     esme.socket.on('drain', write);
     write();
     const before = held();
-    let last = -1;
-    await until('the flood stands', async () => {
-      const now = esme.socket.bytesWritten - esme.socket.writableLength;
-      const same = now === last;
-      last = now;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      return same;
+    let [read, looks] = [-1, 0];
+    await until('it is not read any more, look after look', () => {
+      looks = it.socket.isPaused() && it.socket.bytesRead === read ? looks + 1 : 0;
+      read = it.socket.bytesRead;
+      return looks === 20;
     });
     expect(written).toBeLessThan(2_000); // 32 MB would have passed otherwise.
     expect(held() - before).toBeLessThan(6 * 1_048_576); // Of the 32 MB; the compiler has its share in it.

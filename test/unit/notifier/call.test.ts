@@ -88,7 +88,7 @@ describe('what goes wrong is told in a line, and may be tried again', () => {
       ok: false,
       reason: 'no answer within 0.15 s',
     });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
   });
   test('an answer that drips', async () => {
     const receiver = await receive((response) => {
