@@ -134,5 +134,5 @@ export type ProviderOf<B extends Provider['bearer']> = Extract<Provider, { beare
 export type Route = Config['routes'][number];
 export type MailRule = Config['mail']['rules'][number];
 
-/** For editors: the file as it is written, before defaults. */
-export const jsonSchema = () => z.toJSONSchema(schema, { io: 'input' });
+/** For editors: the file as it is written, before defaults. What stands in several places is written once. */
+export const jsonSchema = () => z.toJSONSchema(schema, { io: 'input', reused: 'ref' });

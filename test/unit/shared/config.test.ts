@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, loadConfig, parseConfig } from '#shared/config/load.ts';
-import { jsonSchema } from '#shared/config/schema.ts';
+import { jsonSchema, schema } from '#shared/config/schema.ts';
 
 const GOOD = `clients:
   ise:
@@ -165,4 +165,24 @@ test('the JSON Schema for editors in deploy/config is what `hermod check --schem
     JSON.parse(stored),
     'write it anew: npm run -s hermod -- check --schema > deploy/config/gateway.schema.json',
   ).toEqual(JSON.parse(JSON.stringify(jsonSchema())));
+});
+
+/** With every reference replaced by what it names; what leads back to itself is cut there. */
+function inlined(node: unknown, defs: Record<string, unknown>, above: readonly string[] = []): unknown {
+  if (Array.isArray(node)) return node.map((one) => inlined(one, defs, above));
+  if (typeof node !== 'object' || node === null) return node;
+  const { $ref, $defs: _defs, ...rest } = node as { $ref?: string; $defs?: unknown };
+  const own = Object.fromEntries(Object.entries(rest).map(([key, one]) => [key, inlined(one, defs, above)]));
+  if ($ref === undefined) return own;
+  const name = $ref.replace('#/$defs/', '');
+  if (above.includes(name)) return { again: above.length - above.indexOf(name), ...own };
+  expect(defs).toHaveProperty([name]);
+  return { ...(inlined(defs[name], defs, [...above, name]) as object), ...own };
+}
+
+test('what an editor finds behind its references is the whole schema', () => {
+  const [short, long] = [jsonSchema(), schema.toJSONSchema({ io: 'input' })];
+  const plain = (from: { $defs?: Record<string, unknown> }) => inlined(from, from.$defs ?? {});
+  expect(JSON.stringify(short).length).toBeLessThan(JSON.stringify(long).length * 0.7);
+  expect(plain(short)).toEqual(plain(long));
 });
