@@ -347,7 +347,7 @@ test('live: what is known comes by itself, and ends with the session', async () 
       await guest.post('/api/logout');
   }
   expect(text).toMatch(/event: ended\ndata: \{\}\n\n$/);
-}, 20_000);
+});
 
 test('dead letters: texts hidden, sent again, thrown away', async () => {
   const [sent, gone] = [newId(), newId()];

@@ -124,7 +124,7 @@ test('set-up, then every service: ready by the health check, and a clean end at 
     for (let name = names.pop(); name; name = names.pop()) await runsAndEnds(name);
   };
   await Promise.all([work(), work()]);
-}, 90_000);
+}, 240_000);
 
 async function runsAndEnds(name: string): Promise<void> {
   const port = String(await freePort());

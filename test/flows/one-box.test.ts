@@ -116,7 +116,7 @@ test('the printed line sends an SMS that arrives, a killed service comes back, a
   expect(log).toContain('"event":"accepted"');
   expect(log).not.toContain('Hello');
   expect(log).not.toContain('447700900123');
-}, 90_000);
+}, 180_000);
 
 describe('one clear line and exit code 1', () => {
   const fault = async (args: string[], env?: Record<string, string>) => {
@@ -140,7 +140,7 @@ describe('one clear line and exit code 1', () => {
     expect(said).toContain(`127.0.0.1:${port}`);
     expect(said).toContain('AMQP_URL');
     expect(said).not.toContain('hidden');
-  }, 40_000);
+  });
 
   test('a taken port', async () => {
     const { file, http } = await configuration();
@@ -152,7 +152,7 @@ describe('one clear line and exit code 1', () => {
     } finally {
       other.close();
     }
-  }, 40_000);
+  });
 });
 
 /** Child processes, from /proc. */

@@ -237,4 +237,4 @@ test('what is left in the queues of a removed provider goes to the others, and t
   } finally {
     await host.stop();
   }
-}, 40_000);
+});

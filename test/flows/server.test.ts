@@ -142,7 +142,7 @@ test('its command serves as an ordinary user, the watch tells what begins and en
   const ended = new Promise((done) => gateway!.once('exit', done));
   gateway.kill('SIGTERM');
   expect(await ended).toBe(0);
-}, 90_000);
+}, 180_000);
 
 function failedWith(child: ChildProcess): false {
   if (child.exitCode !== null) throw new Error(said);

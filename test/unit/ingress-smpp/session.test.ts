@@ -446,5 +446,5 @@ describe('hostile lines', () => {
     it.session = undefined as never;
     const esme = await bound(it);
     expect(await esme.answerTo(esme.submit())).toMatchObject({ status: 0 });
-  }, 20_000);
+  });
 });
