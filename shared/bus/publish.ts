@@ -1,34 +1,14 @@
-// Publishing with group commit. What goes to one address while confirms are under way waits and then travels together;
-// when nothing is under way, a lone message leaves at once. So batches add no delay, and cost falls as load rises. Only
-// what nobody waits for is gathered for some milliseconds: at low rates each write costs most.
+// Publishing with confirms, in batches (outlet.ts): until the broker has it, or, for a door, for as long as its client waits.
 import type { ConfirmChannel } from 'amqplib';
-import type { Envelope } from '../messages/envelope.ts';
-import { VERSION } from '../messages/envelope.ts';
+import { type Envelope, VERSION } from '../messages/envelope.ts';
 import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import type { Address } from '../topology.ts';
 import type { Line } from './line.ts';
+import { MOST_IN_BATCH, Outlet, type Unit } from './outlet.ts';
+import { Silence } from './silence.ts';
 
-/** Envelopes in one AMQP message, unless a single publish brings more. */
-export const MOST_IN_BATCH = 64;
-/** A part-filled batch waits while this many confirms for its address are under way. */
-const CONFIRMS_BEFORE_WAITING = 2;
-/** Full batches leave up to this many confirms under way. */
-const MOST_CONFIRMS = 16;
-/** What is not urgent waits so long for company, or until so many are there. */
-const GATHER_MS = 10;
-const GATHERED = 16;
-const REFUSED_PAUSE_MS = 250;
 const SWEEP_MS = 50;
-/**
- * A line to a broker's node that is cut off says nothing, and its heartbeat finds out after 20 to 30 s: a door gives it up
- * when a publish was not confirmed in time and nothing else was for so much longer. A new line that never confirmed
- * anything may have come to the same node again, and gets no such patience.
- */
-const SILENT_MS = 2_500;
-/** Whoever publishes without a deadline waits so long for one confirm, whatever else is confirmed meanwhile. */
-const STUCK_MS = 10_000;
-const WATCH_MS = 1_000;
 /** What amqplib says for basic.nack; any other error means that the channel closed. */
 const NACKED = 'message nacked';
 
@@ -54,29 +34,6 @@ export type PublishOptions = {
   alone?: boolean;
 };
 
-/** What one publish() call brought: it is never split over several AMQP messages. */
-type Unit = {
-  bodies: string[];
-  deadline: number;
-  sent: boolean;
-  settled: boolean;
-  resolve: () => void;
-  reject: (error: Error) => void;
-};
-
-type Outlet = Required<Pick<PublishOptions, 'mostInBatch' | 'alone'>> & {
-  to: Address;
-  type: string;
-  version: number;
-  expiration: number | undefined;
-  waiting: Unit[];
-  waitingBodies: number;
-  underWay: number;
-  scheduled: boolean;
-  gathering: NodeJS.Timeout | undefined;
-  pausedUntil: number;
-};
-
 export class Publisher {
   readonly #line: Line;
   readonly #log: Log;
@@ -90,20 +47,13 @@ export class Publisher {
   #sequence = 0;
   #open = 0;
   #idle: (() => void)[] = [];
-  /** When, after the last confirm, a door's time was over for the first time. */
-  #silentSince = 0;
-  /** When what is under way was sent, the oldest first. */
-  readonly #underWay = new Set<{ sentAt: number }>();
-  #watcher: NodeJS.Timeout | undefined;
-  /** What was sent before counts from here: the line was opened, or blocked until now. */
-  #waitsSince = 0;
-  /** Monotonic time (performance.now) of the last confirm from a queue: what a bind's lease is measured by. */
-  lastConfirm = performance.now();
+  readonly #silence: Silence;
 
   private constructor(line: Line, service: string, log: Log) {
     this.#line = line;
     this.#log = log;
     this.#service = service;
+    this.#silence = new Silence(line, log);
   }
 
   static async open(line: Line, service: string, log: Log): Promise<Publisher> {
@@ -119,10 +69,15 @@ export class Publisher {
         model.close().catch(() => {});
       });
       publisher.#channel = channel;
-      publisher.#waitsSince = performance.now();
-      for (const outlet of publisher.#outlets.values()) publisher.#schedule(outlet);
+      publisher.#silence.opened();
+      for (const outlet of publisher.#outlets.values()) outlet.schedule();
     });
     return publisher;
+  }
+
+  /** Monotonic time (performance.now) of the last confirm from a queue: what a bind's lease is measured by. */
+  get lastConfirm(): number {
+    return this.#silence.lastConfirm;
   }
 
   /** Whether a door may try at all. */
@@ -150,10 +105,7 @@ export class Publisher {
         this.#sweeper ??= setTimeout(() => this.#sweep(), SWEEP_MS);
       }
       this.#open++;
-      outlet.waiting.push(unit);
-      outlet.waitingBodies += bodies.length;
-      if (options.unhurried && outlet.waitingBodies < GATHERED) this.#gather(outlet);
-      else this.#schedule(outlet);
+      outlet.add(unit, options.unhurried === true);
     });
   }
 
@@ -169,7 +121,7 @@ export class Publisher {
 
   close(): void {
     clearTimeout(this.#sweeper);
-    clearTimeout(this.#watcher);
+    this.#silence.close();
   }
 
   #outlet(to: Address, type: Envelope['type'], options: PublishOptions): Outlet {
@@ -177,114 +129,57 @@ export class Publisher {
     const key = `${to.exchange}\n${to.key}\n${type}\n${expiration ?? ''}\n${alone}`;
     let outlet = this.#outlets.get(key);
     if (!outlet) {
-      const version = VERSION[type];
-      outlet = {
-        to,
-        type,
-        version,
-        expiration,
-        mostInBatch,
-        alone,
-        waiting: [],
-        waitingBodies: 0,
-        underWay: 0,
-        scheduled: false,
-        gathering: undefined,
-        pausedUntil: 0,
-      };
+      outlet = new Outlet({
+        ...{ to, type, expiration, alone },
+        canSend: () => this.#channel !== undefined,
+        send: (from, units) => this.#send(from, units, this.#channel!),
+      });
       this.#outlets.set(key, outlet);
     }
     outlet.mostInBatch = mostInBatch;
     return outlet;
   }
 
-  /** Once per tick and outlet, so that everything published in this tick travels together. */
-  #schedule(outlet: Outlet): void {
-    if (outlet.scheduled || outlet.waiting.length === 0) return;
-    outlet.scheduled = true;
-    setImmediate(() => {
-      outlet.scheduled = false;
-      this.#flush(outlet);
-    });
-  }
-
-  #gather(outlet: Outlet): void {
-    outlet.gathering ??= setTimeout(() => {
-      outlet.gathering = undefined;
-      this.#schedule(outlet);
-    }, GATHER_MS);
-  }
-
-  #flush(outlet: Outlet): void {
-    const pause = outlet.pausedUntil - performance.now();
-    if (pause > 0) {
-      setTimeout(() => this.#schedule(outlet), pause);
-      return;
-    }
-    while (this.#channel && outlet.waiting.length > 0) {
-      const full = outlet.waitingBodies >= outlet.mostInBatch;
-      if (outlet.underWay >= (full ? MOST_CONFIRMS : CONFIRMS_BEFORE_WAITING)) return;
-      this.#send(outlet, this.#channel, this.#take(outlet));
-    }
-  }
-
-  #take(outlet: Outlet): Unit[] {
-    let count = 0;
-    let taken = 0;
-    for (const unit of outlet.waiting) {
-      if (taken > 0 && (outlet.alone || count + unit.bodies.length > outlet.mostInBatch)) break;
-      count += unit.bodies.length;
-      taken++;
-    }
-    outlet.waitingBodies -= count;
-    return outlet.waiting.splice(0, taken);
-  }
-
-  #send(outlet: Outlet, channel: ConfirmChannel, units: Unit[]): void {
+  #send(outlet: Outlet, units: Unit[], channel: ConfirmChannel): void {
+    const { to, type, expiration } = outlet.options;
     const bodies = units.length === 1 ? units[0]!.bodies : units.flatMap((unit) => unit.bodies);
     const messageId = String(++this.#sequence);
-    const batch = { sentAt: performance.now() };
-    this.#underWay.add(batch);
-    this.#watcher ??= setTimeout(() => this.#watch(), WATCH_MS);
-    outlet.underWay++;
+    const sent = this.#silence.sent();
     for (const unit of units) unit.sent = true;
     const properties = {
       persistent: true,
       mandatory: true,
       messageId,
-      type: outlet.type,
+      type,
       timestamp: Math.floor(Date.now() / 1_000),
-      headers: { v: outlet.version, n: bodies.length },
-      ...(outlet.expiration === undefined ? {} : { expiration: outlet.expiration }),
+      headers: { v: VERSION[type], n: bodies.length },
+      ...(expiration === undefined ? {} : { expiration }),
     };
     const answered = (error: Error | null) => {
-      this.#underWay.delete(batch);
-      outlet.underWay--;
       const unroutable = this.#returned.delete(messageId);
-      if (!error && !unroutable) {
-        this.lastConfirm = performance.now();
-        metrics.busPublished.inc({ service: this.#service }, bodies.length);
-        metrics.busBatches.inc({ service: this.#service });
-        for (const unit of units) this.#settle(unit);
-      } else {
-        this.#notConfirmed(outlet, units, unroutable, unroutable || error?.message === NACKED);
-      }
-      if (!outlet.gathering) this.#schedule(outlet);
+      const isConfirmed = !error && !unroutable;
+      this.#silence.answered(sent, isConfirmed);
+      if (!isConfirmed)
+        return outlet.answered(this.#notConfirmed(outlet, units, unroutable, unroutable || error?.message === NACKED));
+      metrics.busPublished.inc({ service: this.#service }, bodies.length);
+      metrics.busBatches.inc({ service: this.#service });
+      for (const unit of units) this.#settle(unit);
+      outlet.answered();
     };
     try {
-      channel.publish(outlet.to.exchange, outlet.to.key, Buffer.from(`[${bodies.join(',')}]`), properties, answered);
+      channel.publish(to.exchange, to.key, Buffer.from(`[${bodies.join(',')}]`), properties, answered);
     } catch (error) {
       answered(error as Error);
     }
   }
 
-  /** Nacked or returned by a live broker, or the channel died with the confirm outstanding. */
-  #notConfirmed(outlet: Outlet, units: Unit[], unroutable: boolean, alive: boolean): void {
+  /** Nacked or returned by a live broker, or the channel died with the confirm outstanding. Returns what has to go again. */
+  #notConfirmed(outlet: Outlet, units: readonly Unit[], unroutable: boolean, alive: boolean): Unit[] {
     if (alive) {
-      outlet.pausedUntil = performance.now() + REFUSED_PAUSE_MS;
-      const queue = outlet.to.exchange ? `${outlet.to.exchange}/${outlet.to.key}` : outlet.to.key;
+      outlet.pause();
+      const { exchange, key } = outlet.options.to;
       this.#log.error(
-        { to: queue },
+        { to: exchange ? `${exchange}/${key}` : key },
         unroutable ? 'no queue takes this: is the topology set up?' : 'the broker refused a publish',
       );
     }
@@ -297,8 +192,7 @@ export class Publisher {
         this.#settle(unit, new NotTaken(unroutable ? 'no queue is bound' : 'the broker refused the message'));
       else this.#settle(unit, new ConfirmLost('the connection to the broker was lost before the confirm'));
     }
-    outlet.waiting.unshift(...again);
-    outlet.waitingBodies += again.reduce((sum, unit) => sum + unit.bodies.length, 0);
+    return again;
   }
 
   #settle(unit: Unit, error?: Error): void {
@@ -318,52 +212,26 @@ export class Publisher {
       const unit = this.#timed.shift()!;
       if (unit.settled) continue;
       withdrawn ||= !unit.sent;
-      if (unit.sent && this.#silentSince <= this.lastConfirm) this.#silentSince = now;
+      if (unit.sent) this.#silence.timedOut(now);
       this.#settle(
         unit,
         unit.sent ? new ConfirmLost('the broker did not confirm in time') : new NotTaken('the broker is too slow'),
       );
     }
-    if (withdrawn) for (const outlet of this.#outlets.values()) this.#forgetSettled(outlet);
-    this.#giveUpIfSilent(now);
+    if (withdrawn) for (const outlet of this.#outlets.values()) outlet.forgetSettled();
+    this.#silence.check(now);
     this.#sweeper = this.#timed.length > 0 ? setTimeout(() => this.#sweep(), SWEEP_MS) : undefined;
-  }
-
-  #giveUpIfSilent(now: number): void {
-    const patience = this.lastConfirm > this.#waitsSince ? SILENT_MS : 0;
-    if (this.#silentSince > this.lastConfirm && now - this.#silentSince > patience) this.#giveUp();
-  }
-
-  /** A cut inside a cluster can swallow single publishes on a line that is well otherwise. */
-  #watch(): void {
-    const now = performance.now();
-    if (this.#line.isBlocked()) this.#waitsSince = now;
-    const [oldest] = this.#underWay;
-    if (oldest && now - Math.max(oldest.sentAt, this.#waitsSince) > STUCK_MS) this.#giveUp();
-    this.#watcher = this.#underWay.size > 0 ? setTimeout(() => this.#watch(), WATCH_MS) : undefined;
-  }
-
-  #giveUp(): void {
-    if (this.#line.isBlocked()) return;
-    this.#silentSince = 0;
-    this.#log.warn('nothing is confirmed on this connection: another one is tried');
-    this.#line.drop();
-  }
-
-  #forgetSettled(outlet: Outlet): void {
-    outlet.waiting = outlet.waiting.filter((unit) => !unit.settled);
-    outlet.waitingBodies = outlet.waiting.reduce((sum, unit) => sum + unit.bodies.length, 0);
   }
 
   /** The channel's own callbacks fail the sent units; what doors had not sent yet is refused here. */
   #down(): void {
     this.#channel = undefined;
     for (const outlet of this.#outlets.values()) {
-      for (const unit of outlet.waiting) {
+      for (const unit of outlet.waiting()) {
         if (unit.deadline !== Number.POSITIVE_INFINITY)
           this.#settle(unit, new NotTaken('the connection to the broker was lost'));
       }
-      this.#forgetSettled(outlet);
+      outlet.forgetSettled();
     }
   }
 }

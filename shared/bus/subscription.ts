@@ -5,7 +5,7 @@ import { type Log, reasonOf } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { Acks } from './acks.ts';
 import type { Line } from './line.ts';
-import { MOST_IN_BATCH } from './publish.ts';
+import { MOST_IN_BATCH } from './outlet.ts';
 
 const READJUST_MS = 1_000;
 const MEASURE_EVERY_MS = 5_000;
