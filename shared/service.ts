@@ -5,8 +5,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import fastify from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
-import { missingFrom } from './bus/declared.ts';
-import { lastingFault } from './bus/dial.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { tellRunning } from './running.ts';
@@ -76,11 +74,11 @@ export async function hostServices(
   };
   try {
     await openTraces(config.traces, openLog('traces'));
-    await requireTopology(amqpUrl, config);
     for (const service of services) {
       const log = openLog(service.name);
       const bus = await openBus(amqpUrl, service.name, log);
       try {
+        if (started.length === 0) await requireTopology(bus, config);
         started.push({ name: service.name, running: await service.start({ config, file, dir, bus, log }), bus });
       } catch (error) {
         await bus.close();
@@ -112,21 +110,8 @@ export function portError(error: unknown, setting: string): Error {
   return error as Error;
 }
 
-async function requireTopology(amqpUrl: string, config: Config): Promise<void> {
-  const wanted = topologyOf(config);
-  let missing: string | undefined;
-  for (const until = Date.now() + 15_000; ; ) {
-    try {
-      missing = await missingFrom(amqpUrl, wanted);
-      break;
-    } catch (error) {
-      const fault = lastingFault(amqpUrl, error);
-      if (fault) throw fault;
-      if (Date.now() > until)
-        throw new Error(`RabbitMQ cannot be reached (${reasonOf(error)}): start it, or set AMQP_URL`);
-      await pause(500);
-    }
-  }
+async function requireTopology(bus: Bus, config: Config): Promise<void> {
+  const missing = await bus.missing(topologyOf(config));
   if (missing) throw new Error(`RabbitMQ has no ${missing}: run \`hermod setup\` with this configuration first`);
 }
 

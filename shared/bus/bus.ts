@@ -3,11 +3,12 @@
 import type { Channel } from 'amqplib';
 import type { Envelope } from '../messages/envelope.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Address, DeadKind } from '../topology.ts';
+import type { Address, DeadKind, Topology } from '../topology.ts';
 import { type Ask, type AskAll, openAsk, openServe, type Serve } from './ask.ts';
 import { openClaims, type TryClaim } from './claim.ts';
 import { type ConsumeOptions, type Consumer, type Handler, QueueReader } from './consume.ts';
 import { type DeadLetter, openDeadLetters } from './dead.ts';
+import { missingOn } from './declared.ts';
 import { openEnding } from './ending.ts';
 import { openWithFormer } from './former.ts';
 import { type Announce, type Listen, openAnnounce, openListen } from './health.ts';
@@ -37,6 +38,8 @@ export type Bus = {
    * publishers: then no confirm can come, and its word that it blocks is as good.
    */
   confirmAge(): number;
+  /** The name of the first exchange or queue of a topology that the broker does not have, or undefined. */
+  missing(topology: Topology): Promise<string | undefined>;
   /** The service ends from now on. Resolves if the broker is of no use for it: see ending.ts. */
   end(): Promise<void>;
   /** Waits for outstanding confirms, then closes both connections; as `end` if they do not come. */
@@ -45,8 +48,8 @@ export type Bus = {
 
 /** `patienceMs`: how long to wait for a broker that is not there yet; some seconds unless given. */
 export async function openBus(url: string, service: string, log: Log, patienceMs?: number): Promise<Bus> {
-  const out = await openLine(url, service, 'publish', log, patienceMs);
-  const into = await openLine(url, service, 'consume', log, patienceMs);
+  const line = (name: 'publish' | 'consume') => openLine(url, service, name, log, patienceMs);
+  const [out, into] = await Promise.all([line('publish'), line('consume')]);
   const publisher = await Publisher.open(out, service, log);
   const deadLetters = await openDeadLetters(out, log);
   const readers = new Set<QueueReader>();
@@ -74,6 +77,7 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
       return out.isBlocked() ? 'the broker blocks publishers: memory or disk alarm' : undefined;
     },
     confirmAge: () => (out.isBlocked() ? 0 : performance.now() - publisher.lastConfirm),
+    missing: (topology) => missingOn(() => into.channel(), topology),
     end: () => ending.begin(),
     async close() {
       const givenUp = ending.begin();

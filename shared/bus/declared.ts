@@ -1,7 +1,10 @@
 // The topology at the broker: set-up declares it, services only check that it is there.
+import type { Channel } from 'amqplib';
 import { reasonOf } from '../telemetry/log.ts';
 import { formerQueue, type Topology } from '../topology.ts';
 import { brokerName, dial } from './dial.ts';
+
+const CHECKS_AT_ONCE = 8;
 
 /**
  * Declares everything, `health` last, so that its presence tells a service that set-up came to its end. Returns whether
@@ -44,26 +47,42 @@ export async function declareTopology(
 }
 
 /** The name of the first exchange or queue that is not there, or undefined. Declares nothing. */
-export async function missingFrom(url: string, { exchanges, queues }: Topology): Promise<string | undefined> {
+async function missingFrom(url: string, topology: Topology): Promise<string | undefined> {
   const model = await dial(url);
   model.on('error', () => {});
-  let checking = '';
   try {
-    const channel = await model.createChannel();
-    channel.on('error', () => {});
-    for (const { name } of exchanges) {
-      checking = name;
-      await channel.checkExchange(name);
-    }
-    for (const { name } of queues) {
-      checking = name;
-      await channel.checkQueue(name);
-    }
-    return undefined;
-  } catch (error) {
-    if (/404/.test(reasonOf(error))) return checking;
-    throw error;
+    return await missingOn(async () => {
+      const channel = await model.createChannel();
+      channel.on('error', () => {});
+      return channel;
+    }, topology);
   } finally {
     await model.close().catch(() => {});
   }
+}
+
+/** The same on channels of a connection that is there: several, since each asks one thing after another. */
+export async function missingOn(
+  openChannel: () => Promise<Channel>,
+  { exchanges, queues }: Topology,
+): Promise<string | undefined> {
+  const checks = [
+    ...exchanges.map(({ name }) => ({ name, check: (channel: Channel) => channel.checkExchange(name) })),
+    ...queues.map(({ name }) => ({ name, check: (channel: Channel) => channel.checkQueue(name) })),
+  ];
+  const missing: number[] = [];
+  const checkFrom = async (first: number) => {
+    const channel = await openChannel();
+    for (let i = first; i < checks.length; i += CHECKS_AT_ONCE) {
+      try {
+        await checks[i]!.check(channel);
+      } catch (error) {
+        if (!/404/.test(reasonOf(error))) throw error;
+        return void missing.push(i); // The broker closed the channel.
+      }
+    }
+    await channel.close();
+  };
+  await Promise.all(Array.from({ length: Math.min(CHECKS_AT_ONCE, checks.length) }, (_, i) => checkFrom(i)));
+  return missing.length > 0 ? checks[Math.min(...missing)]!.name : undefined;
 }

@@ -3,7 +3,7 @@ import { type ChannelModel, connect } from 'amqplib';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Bus, openBus } from '#shared/bus/bus.ts';
-import { declareTopology, missingFrom } from '#shared/bus/declared.ts';
+import { declareTopology } from '#shared/bus/declared.ts';
 import { NotTaken } from '#shared/bus/publish.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { newId } from '#shared/messages/id.ts';
@@ -73,8 +73,8 @@ const consume = (handler: Parameters<Bus['consume']>[2], hold = 100) =>
   bus.consume(QUEUE, { hold, dead: 'message' }, handler);
 
 test('the declared topology is the one that the function says', async () => {
-  expect(await missingFrom(URL_, wanted)).toBeUndefined();
-  expect(await missingFrom(URL_, topology(['never-declared']))).toBe(egressQueue('never-declared', 'urgent'));
+  expect(await bus.missing(wanted)).toBeUndefined();
+  expect(await bus.missing(topology(['never-declared']))).toBe(egressQueue('never-declared', 'urgent'));
 });
 
 describe('publishing', () => {
