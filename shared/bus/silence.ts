@@ -5,9 +5,10 @@ import type { Line } from './line.ts';
 
 /**
  * A door's publish was not confirmed in time, and nothing was for so much longer. A new line that never confirmed anything
- * may have come to the same node again, and gets no such patience.
+ * may have come to the same node again, and gets less patience.
  */
 const SILENT_MS = 2_500;
+const SILENT_SINCE_OPENED_MS = 1_000;
 /** Whoever publishes without a deadline waits so long for one confirm, whatever else is confirmed meanwhile. */
 const STUCK_MS = 10_000;
 const WATCH_MS = 1_000;
@@ -55,7 +56,7 @@ export class Silence {
 
   /** To be asked now and then while doors wait. */
   check(now: number): void {
-    const patience = this.lastConfirm > this.#waitsSince ? SILENT_MS : 0;
+    const patience = this.lastConfirm > this.#waitsSince ? SILENT_MS : SILENT_SINCE_OPENED_MS;
     if (this.#silentSince > this.lastConfirm && now - this.#silentSince > patience) this.#giveUp();
   }
 
