@@ -2,7 +2,7 @@
 // shape that a partition can have.
 import { routerQueue } from '#shared/topology.ts';
 import { type FaultCase, pause } from './cases.ts';
-import type { Cluster } from './cluster.ts';
+import { type Cluster, SMALL_DISK } from './cluster.ts';
 
 const ADVICE_MS = 10_000;
 /** What is no death of a process of ours repeats nothing, and the doors are open again in less than 10 s. */
@@ -66,4 +66,16 @@ export const CLUSTER_CASES: readonly FaultCase[] = [
     ...PROMISED,
   },
   ...partitions,
+  // Last, since the node may not come back by itself.
+  {
+    name: 'the disk of a node is full for 10 s, then the node is started again',
+    fault: withRoles(async ({ cluster }) => {
+      await cluster.fillDisk();
+      await pause(10_000);
+      await cluster.freeDisk();
+      await cluster.kill(SMALL_DISK);
+      await cluster.startAgain(SMALL_DISK);
+    }),
+    repeats: 0,
+  },
 ];

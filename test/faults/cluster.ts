@@ -10,12 +10,16 @@ import { connect } from 'amqplib';
 import { findProgram } from '../../deploy/broker/program.ts';
 import { spawnTethered, type Tethered } from '../../deploy/broker/tether.ts';
 import { until } from '../rig/until.ts';
+import { startDisk } from './disk.ts';
 
 const NODES = [1, 2, 3] as const;
 const START_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 20_000;
 const DIAL_WITHIN_MS = 500;
 const AMQP_PORT = 5672;
+/** The node whose data is on a small disk. */
+export const SMALL_DISK = 3;
+const DISK_MB = 512;
 /** Private addresses that no other network here uses: one per process that runs a cluster. */
 const subnet = `10.${200 + (process.pid % 50)}.${process.pid % 250}`;
 const tag = `hm${process.pid % 10_000}`;
@@ -33,6 +37,9 @@ export type Cluster = {
   /** Nothing gets to or from the node until `plug`. */
   unplug(node: number): Promise<void>;
   plug(node: number): Promise<void>;
+  /** Not one octet more fits on the disk of node `SMALL_DISK`, until `freeDisk`. */
+  fillDisk(): Promise<void>;
+  freeDisk(): Promise<void>;
   /** What one node sends to another is lost on the way, without a word, until `join`. */
   sever(from: number, to: number): Promise<void>;
   join(from: number, to: number): Promise<void>;
@@ -53,6 +60,7 @@ export async function startCluster(dir: string): Promise<Cluster> {
   const running = new Map<number, Tethered>();
   const epmds = new Map<number, Tethered>();
   await layCables();
+  const disk = await startDisk(join(dir, `node${SMALL_DISK}`), DISK_MB);
 
   async function start(node: number): Promise<void> {
     const home = join(dir, `node${node}`);
@@ -118,7 +126,11 @@ export async function startCluster(dir: string): Promise<Cluster> {
     async kill(node) {
       const vm = running.get(node)!;
       running.delete(node);
-      process.kill(-vm.pid, 'SIGKILL');
+      try {
+        process.kill(-vm.pid, 'SIGKILL');
+      } catch {
+        // It ended by itself.
+      }
       await vm.exited;
     },
     async startAgain(node) {
@@ -127,6 +139,8 @@ export async function startCluster(dir: string): Promise<Cluster> {
     },
     unplug: async (node) => void (await ip('link', 'set', `${tag}v${node}`, 'down')),
     plug: async (node) => void (await ip('link', 'set', `${tag}v${node}`, 'up')),
+    fillDisk: () => disk.fill(),
+    freeDisk: () => disk.free(),
     // A neighbour with a hardware address that nobody has.
     sever: async (from, to) =>
       void (await neighbour(from, 'replace', to, 'lladdr', '02:00:00:00:00:01', 'nud', 'permanent')),
@@ -136,6 +150,7 @@ export async function startCluster(dir: string): Promise<Cluster> {
       await Promise.all([...running.values()].map((vm) => vm.end(STOP_WITHIN_MS)));
       await Promise.all([...epmds.values()].map((epmd) => epmd.end(STOP_WITHIN_MS)));
       await takeCablesAway();
+      await disk.remove();
     },
   };
 }

@@ -1,6 +1,6 @@
 // `npm run faults`: the whole matrix with as many messages as asked, and a report as Markdown. Ends with exit code 1 when a
 // promise was broken.
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases.ts';
@@ -8,7 +8,7 @@ import { CLUSTER_CASES } from './cases-cluster.ts';
 import { MANY_CASES, SMALL_DISK_CASES } from './cases-many.ts';
 import { kannelCases, STORES, startKannelGround } from './kannel.ts';
 import { type FaultCase, runCase } from './matrix.ts';
-import { report, type Section } from './report.ts';
+import { again, report, type Section } from './report.ts';
 import { type Shape, startStand } from './stand.ts';
 import type { Ground } from './tally.ts';
 
@@ -19,6 +19,7 @@ const HELP = `Runs every case of the fault matrix under load and says what it co
   npm run faults -- --only TEXT      cases whose name, or the name of whose ground, has TEXT
   npm run faults -- --rate N         messages offered a second (1000)
   npm run faults -- --report FILE    writes the report, after each ground
+  npm run faults -- --append FILE    adds these cases to the end of a report, as run again
 
 Needs root for the cases with a cluster (network namespaces) and with a full disk (a small tmpfs).
 `;
@@ -64,6 +65,7 @@ function options() {
       only: { type: 'string', default: '' },
       rate: { type: 'string', default: '1000' },
       report: { type: 'string' },
+      append: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -112,7 +114,7 @@ async function runGroup({ title, promises, cases, start }: Group, shares: Shares
 }
 
 async function main(): Promise<void> {
-  const { messages, only, rate, report: file, help } = options();
+  const { messages, only, rate, report: file, append, help } = options();
   if (help) return void process.stdout.write(HELP);
   const groups = GROUPS.map((group) => ({
     ...group,
@@ -127,6 +129,7 @@ async function main(): Promise<void> {
     sections.push(await runGroup(group, shares, rate));
     if (file) writeFileSync(file, report(sections, { machine, perSecond: rate }));
   }
+  if (append) appendFileSync(append, again(sections, { machine, perSecond: rate }));
   process.stdout.write(`\n${report(sections, { machine, perSecond: rate })}`);
 }
 
