@@ -7,7 +7,7 @@ const READY_WITHIN_MS = 60_000;
 const PING_EVERY_MS = 5_000;
 const SILENT_FOR_MS = 30_000;
 const STOP_WITHIN_MS = 25_000;
-const RESTART_AFTER_MS = 500;
+const RESTART_AFTER_MS = 100;
 
 export type ChildOptions = {
   services: readonly string[];
@@ -50,6 +50,7 @@ export function startChild(options: ChildOptions): Child {
       String(options.adminPort),
     ];
     const child = fork(HOST, args, {
+      execArgv: [], // What ends this process with its own parent (start.mjs) is not the children's: they drain first.
       env: { ...process.env, AMQP_URL: options.amqpUrl, ...firstEnv },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });

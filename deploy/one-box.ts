@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { firstSms } from '#shared/config/first-sms.ts';
 import { type Loaded, loadConfig } from '#shared/config/load.ts';
+import { collectAtRest } from '#shared/rest.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { topologyOf } from '#shared/topology.ts';
 import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';
@@ -120,7 +121,9 @@ async function start(): Promise<void> {
     await child.ready;
     if (adminPort !== 0) adminPort++;
   }
-  if (!ending) welcome();
+  if (ending) return;
+  welcome();
+  collectAtRest();
 }
 
 /** A broker of ours that dies is started again: the services keep what they hold and come back to it. */

@@ -7,6 +7,7 @@ import fastify from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
+import { collectAtRest } from './rest.ts';
 import { tellRunning } from './running.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
 import { registry } from './telemetry/metrics.ts';
@@ -150,6 +151,7 @@ export async function runServices(services: readonly Service[], argv = process.a
     else process.send?.({ ready: true, adminPort: host.adminPort });
     // Where Node has a cache for compiled code it would write it at a clean end: a killed service starts fast too.
     flushCompileCache();
+    collectAtRest();
   } catch (error) {
     const name = services.map((service) => service.name).join(', ');
     process.stderr.write(`hermod ${name}: ${reasonLines(error)}\n`);

@@ -4,7 +4,7 @@ import type { Rigs } from './case.ts';
 import { type Contender, compare, type Hold } from './comparison.ts';
 import { comparisonMarkdown, comparisonText, progressLine } from './comparison-table.ts';
 import type { GeneratorApi } from './generator.ts';
-import { idleOneBoxMb } from './idle.ts';
+import { idleOneBox } from './idle.ts';
 import { kannel } from './kannel.ts';
 import { casesOf, HELP, isSeries, Misuse, type Options, readOptions, smppWindowOf, warmUps } from './options.ts';
 import { writePage } from './page.ts';
@@ -88,7 +88,7 @@ async function againstKannel(options: Options, rigs: Rigs, machine: string, say:
   const own = systemOptions({ ...options, callbacks: true }, rigs);
   const capacity = await capacityOf(rigs, 50);
   const contenders: Contender[] = [
-    { name: 'hermod', open: () => hermod(own), idleMb: idleOneBoxMb, patienceMs: LATEST_MS, warmUp: lengths.warmUp },
+    { name: 'hermod', open: () => hermod(own), idle: idleOneBox, patienceMs: LATEST_MS, warmUp: lengths.warmUp },
     // C needs no compiling while it runs: what grows with the first messages has grown after a tenth of them.
     ...stores.map((store) => ({ name: store, open: () => kannel(store, own), warmUp: Math.ceil(lengths.warmUp / 10) })),
   ];

@@ -34,6 +34,8 @@ export type Figures = {
   /** Of the system's own speed without a backlog in the same round. */
   drainShare: number;
   residentMb: number;
+  /** What processes share counted once. */
+  onceMb: number;
   /** The most while the backlog drains, as a multiple of what it was before. */
   memoryGrowth: number;
 };

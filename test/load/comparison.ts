@@ -11,7 +11,7 @@ import {
   type SystemName,
   warmUp,
 } from './compared.ts';
-import { useOf } from './measure.ts';
+import { type Memory, memoryOf } from './measure.ts';
 import { quiet } from './rest.ts';
 import { run } from './run.ts';
 import type { System } from './system.ts';
@@ -22,8 +22,8 @@ export type Hold = (running: { stop(): Promise<void> }) => void;
 export type Contender = {
   name: SystemName;
   open(): System;
-  /** Resident memory of a whole installation at rest, in MB, where that is more than the system's own processes. */
-  idleMb?: (hold: Hold) => Promise<number>;
+  /** The memory of a whole installation at rest, where that is more than the system's own processes. */
+  idle?: (hold: Hold) => Promise<Memory>;
   /** What is missing is waited for at least so long after a load. */
   patienceMs?: number;
   /** Messages before anything is measured. */
@@ -62,8 +62,8 @@ async function oneRound(contender: Contender, round: number, rows: Row[], compar
   for (const name of cases) {
     if (round > 1 && ONCE.includes(name)) continue;
     if (name === 'idle') {
-      const residentMb = await (contender.idleMb?.(comparison.hold) ?? restingMb(contender, comparison));
-      add({ case: name, figures: { residentMb }, unfinished: 0, busy: {} });
+      const figures = await (contender.idle?.(comparison.hold) ?? resting(contender, comparison));
+      add({ case: name, figures, unfinished: 0, busy: {} });
       continue;
     }
     system ??= await warm(contender, comparison);
@@ -93,11 +93,11 @@ async function warm(contender: Contender, comparison: Comparison): Promise<Syste
   return system;
 }
 
-async function restingMb(contender: Contender, comparison: Comparison): Promise<number> {
+async function resting(contender: Contender, comparison: Comparison): Promise<Memory> {
   const system = await started(contender, comparison);
   const pids = [...system.pids.values()];
   await quiet(pids);
-  const sum = pids.reduce((total, pid) => total + useOf(pid).residentMb, 0);
+  const memory = memoryOf(pids);
   await system.stop();
-  return sum;
+  return memory;
 }

@@ -1,27 +1,43 @@
-// What an installation of `npm start` takes while nothing is sent: one-box runner, services and broker, resident.
+// What an installation of `npm start` takes while nothing is sent: the runner, its services and the broker.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { openHome } from '../../deploy/broker/home.ts';
 import { writeFirstConfig } from '../../deploy/first-run.ts';
 import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 import type { Hold } from './comparison.ts';
-import { familyOf, useOf } from './measure.ts';
+import { familyOf, type Memory, memoryOf } from './measure.ts';
 import { quiet } from './rest.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const START_WITHIN_MS = 120_000;
+/** What a start leaves behind is given back within two looks (shared/rest.ts). */
+const GIVEN_BACK_MS = 25_000;
 
-/** Starts one with the configuration of a first start on free ports, waits until it rests, and ends it. MB. */
-export async function idleOneBoxMb(hold: Hold): Promise<number> {
+/** At rest, from the second start on: what the first one compiled is kept. */
+export async function idleOneBox(hold: Hold): Promise<Memory> {
+  await (await startOneBox(hold)).stop();
+  const { pid, stop } = await startOneBox(hold);
+  try {
+    await pause(GIVEN_BACK_MS);
+    await quiet(familyOf(pid));
+    return memoryOf(familyOf(pid));
+  } finally {
+    await stop();
+  }
+}
+
+/** With the configuration of a first start, on free ports. */
+async function startOneBox(hold: Hold): Promise<{ pid: number; stop(): Promise<void> }> {
   mkdirSync(join(ROOT, 'var'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, 'var/bench-'));
   const { path: broker } = openHome(dir);
   const { AMQP_URL: _broker, ...env } = process.env;
   const args = ['--config', await firstConfig(dir), '--no-install', '--log', join(dir, 'hermod.log')];
-  const child = spawn(process.execPath, [join(ROOT, 'deploy/one-box.ts'), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'deploy/start.mjs'), ...args], {
     env: { ...env, HERMOD_ACCESS_LOG: 'off' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -39,20 +55,15 @@ export async function idleOneBoxMb(hold: Hold): Promise<number> {
     for (const folder of [broker, dir]) rmSync(folder, { recursive: true, force: true });
   };
   hold({ stop });
-  try {
-    await until(
-      'npm start is up',
-      () => {
-        if (child.exitCode !== null) throw new Error(output);
-        return output.includes('Hermod is running');
-      },
-      START_WITHIN_MS,
-    );
-    await quiet(familyOf(child.pid!));
-    return familyOf(child.pid!).reduce((sum, pid) => sum + useOf(pid).residentMb, 0);
-  } finally {
+  const isUp = () => {
+    if (child.exitCode !== null) throw new Error(output);
+    return output.includes('Hermod is running');
+  };
+  await until('npm start is up', isUp, START_WITHIN_MS).catch(async (error) => {
     await stop();
-  }
+    throw error;
+  });
+  return { pid: child.pid!, stop };
 }
 
 /** As `npm start` writes it, on free ports. */

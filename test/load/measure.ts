@@ -25,6 +25,37 @@ export function useOf(pid: number): Use {
   return { cpuMs: (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * TICK_MS, residentMb: pages * PAGE_MB };
 }
 
+export type Memory = {
+  /** Resident memory of each process (RSS), added up: what they share is counted in each. */
+  residentMb: number;
+  /**
+   * What they share counted once. PSS, the kernel's own figure of that kind, divides a page by all processes that have it:
+   * with it the bench, itself on Node, would take over part of what it measures.
+   */
+  onceMb: number;
+};
+
+/** Without those that are gone, or that this user may not look into: another's, unless this is root. */
+export function memoryOf(pids: readonly number[]): Memory {
+  const files = new Map<string, number>();
+  let residentKb = 0;
+  let ownKb = 0;
+  for (const pid of pids) {
+    // An address range, rights, offset, device and inode; then a line for each count.
+    for (const mapping of read(`/proc/${pid}/smaps`).split(/^(?=[\da-f]+-[\da-f]+ )/m)) {
+      const kb = (field: string) => Number(new RegExp(`^${field}: +(\\d+) kB`, 'm').exec(mapping)?.[1] ?? 0);
+      const [, , offset, device, inode] = mapping.split(/\s+/, 5);
+      const [resident, anonymous] = [kb('Rss'), kb('Anonymous')];
+      residentKb += resident;
+      ownKb += anonymous;
+      const place = `${device} ${inode} ${offset}`;
+      files.set(place, Math.max(files.get(place) ?? 0, resident - anonymous));
+    }
+  }
+  const sharedKb = [...files.values()].reduce((sum, kb) => sum + kb, 0);
+  return { residentMb: residentKb / 1_024, onceMb: (ownKb + sharedKb) / 1_024 };
+}
+
 /** CPU time that the machine has used since its start, all cores together; `stolenMs` is what its host kept. */
 export function machineUse(): { busyMs: number; stolenMs: number } {
   const [user, nice, system, , , irq, softirq, stolen] = read('/proc/stat')

@@ -29,15 +29,18 @@ export async function arrived(what: Case, accepted: number, { smsc, sink }: Rigs
   }
 }
 
-/** When the processes came to rest: what the ledger still writes belongs to the run. */
-export async function quiet(pids: readonly number[]): Promise<number | undefined> {
+/**
+ * When the processes came to rest: what the ledger still writes belongs to the run. `share` of a core is what they may use
+ * at rest, all together.
+ */
+export async function quiet(pids: readonly number[], share = QUIET.share): Promise<number | undefined> {
   const used = () => pids.reduce((sum, pid) => sum + useOf(pid).cpuMs, 0);
   const startedAt = now();
   let restSince = startedAt;
   for (let before = used(), checkedAt = now(); checkedAt - startedAt < QUIET.within; ) {
     await pause(QUIET.ms);
     const after = used();
-    const isQuiet = after - before < QUIET.share * (now() - checkedAt);
+    const isQuiet = after - before < share * (now() - checkedAt);
     before = after;
     checkedAt = now();
     if (!isQuiet) restSince = checkedAt;

@@ -76,7 +76,7 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
     memory.most = Math.max(memory.most, residentMb());
   });
   const lastAnswer = latest(sent.answered);
-  const quietAt = unfinished === 0 ? await quiet([...system.pids.values()]) : undefined;
+  const quietAt = unfinished === 0 ? await quiet([...system.pids.values()], system.restShare) : undefined;
   memory.after = residentMb();
   const processes = meters.map((read, i): Process => {
     const { cpuMs, ...rest } = read();

@@ -18,6 +18,8 @@ export type System = {
   readonly smppPort: number;
   /** Its processes by name. */
   readonly pids: ReadonlyMap<string, number>;
+  /** Of a core: what its processes use at rest, where that is more than usual. */
+  readonly restShare?: number | undefined;
   /** Ends all of it and removes what it wrote, also when `start` failed or is still under way. */
   stop(): Promise<void>;
 };
@@ -45,6 +47,8 @@ export type SystemOptions = {
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOST = join(ROOT, 'deploy/host.ts');
 const STOP_WITHIN_MS = 15_000;
+/** Of a core: what the profiler takes in a process that does nothing. */
+const PROFILED_SHARE = 0.15;
 
 /** Services by process: as `npm start` groups them, each by itself, or this list. */
 export type Processes = 'box' | 'each' | readonly (readonly string[])[];
@@ -119,6 +123,9 @@ export function hermod(options: SystemOptions): System {
       return smppPort;
     },
     pids,
+    get restShare() {
+      return options.profile ? PROFILED_SHARE * pids.size : undefined;
+    },
     start() {
       starting = start();
       return starting;

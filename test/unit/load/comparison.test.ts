@@ -47,7 +47,30 @@ test('what a system had not done when the waiting ended is told', () => {
   expect(comparisonText({ ...recorded, rows })).toContain('1,234 messages, receipts and callbacks were still to come');
 });
 
-const figures: Figure[] = ['perSecond', 'toldPerSecond', 'cpuUs', 'smscP50', 'smscP99', 'answerP99', 'residentMb'];
+test('idle memory: both sums, and the goal is about the one that counts shared memory once', () => {
+  const rows = [{ system: 'hermod' as const, round: 1, case: 'idle' as const, unfinished: 0, busy: {} }];
+  const lines = (onceMb: number) =>
+    comparedLines(rows.map((row) => ({ ...row, figures: { residentMb: 450, onceMb } }))).map(({ samples, goals }) => [
+      samples.hermod!.mean,
+      goals.map(({ reached }) => reached),
+    ]);
+  expect(lines(399)).toEqual([
+    [450, []],
+    [399, [true]],
+  ]);
+  expect(lines(401)[1]).toEqual([401, [false]]);
+});
+
+const figures: Figure[] = [
+  'perSecond',
+  'toldPerSecond',
+  'cpuUs',
+  'smscP50',
+  'smscP99',
+  'answerP99',
+  'residentMb',
+  'onceMb',
+];
 const amount = fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e6, noNaN: true }));
 const row: fc.Arbitrary<Row> = fc.record({
   system: fc.constantFrom('hermod' as const, ...STORES),
