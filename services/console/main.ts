@@ -17,7 +17,6 @@ import { addLive } from './live.ts';
 import { addMessages } from './messages.ts';
 import { openWatch } from './now.ts';
 import { addNumbers } from './numbers.ts';
-import { addOidc } from './oidc.ts';
 import { addProviders } from './providers.ts';
 import { guard, openServer } from './server.ts';
 import { openSessions } from './sessions.ts';
@@ -46,7 +45,7 @@ export const consoleService: Service = {
       async (scope) => {
         guard(scope, listener, sessions, bus);
         addDoor(scope, config, accounts, sessions, bus);
-        if (oidc) addOidc(scope, listener, oidc, sessions, bus);
+        if (oidc) (await import('./oidc.ts')).addOidc(scope, listener, oidc, sessions, bus);
         addAccount(scope, listener, sessions, bus);
         addLive(scope, watch, sessions, listener, log);
         addMessages(scope, bus, config);

@@ -5,10 +5,10 @@ import { readPems } from '#shared/http/pems.ts';
 import type { Callback } from '#shared/messages/callback.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import type { Answer } from './call.ts';
-
 import { incomingMail } from './incoming-mail.ts';
 import { mailboxOf, statusMail } from './status-mail.ts';
 
+type Mail = NonNullable<Config['callbacks']['mail']>;
 export type Mailboxes = {
   /** The mail server, for the access log and traces. */
   host: string;
@@ -22,9 +22,8 @@ const UNWANTED = new Set(['EENVELOPE', 'EMESSAGE']);
 
 const never = (reason: string): Answer => ({ ok: false, permanent: true, reason });
 
-/** `dir`: PEM files are relative to it. Throws one line when such a file cannot be used. */
-export function openMailboxes({ mail, timeout }: Config['callbacks'], dir: string): Mailboxes {
-  if (!mail) return { host: '', send: async () => never('callbacks.mail names no mail server') };
+/** `timeout` in ms; `dir`: PEM files are relative to it. Throws one line when such a file cannot be used. */
+export function openMailboxes(mail: Mail, timeout: number, dir: string): Mailboxes {
   const { host, security, tls, user, password, from } = mail;
   const { serverName, ...files } = tls ?? {};
   const transport = createTransport({

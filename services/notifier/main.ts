@@ -12,12 +12,11 @@ import { metrics } from '#shared/telemetry/metrics.ts';
 import { traceCallback } from '#shared/telemetry/spans.ts';
 import { traceOf } from '#shared/telemetry/trace.ts';
 import { NOTIFIER, toReport } from '#shared/topology.ts';
-import { giveAnswer } from './answers.ts';
 import { type Answer, makeCall } from './call.ts';
 import { openCallers } from './clients.ts';
 import { Lines } from './lines.ts';
 import { Made, tryOf } from './made.ts';
-import { openMailboxes } from './mailbox.ts';
+import type { Mailboxes } from './mailbox.ts';
 import { requestOf } from './request.ts';
 
 /** Callbacks held at once. A receiver that does a quarter of this in a second never has them sent back. */
@@ -25,12 +24,19 @@ const HOLD = 2_048;
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 const USER_AGENT = `Hermod/${version}`;
 
+const NO_MAILBOXES: Mailboxes = {
+  host: '',
+  send: async () => ({ ok: false, permanent: true, reason: 'callbacks.mail names no mail server' }),
+};
+
 export const notifier: Service = {
   name: 'notifier',
   async start({ config, dir, bus, log }: Context) {
     const { timeout, perHost } = config.callbacks;
     const callers = openCallers(config, dir);
-    const mailboxes = openMailboxes(config.callbacks, dir);
+    // Only those who are told by mail need what writes and sends one.
+    const { mail } = config.callbacks;
+    const mailboxes = mail ? (await import('./mailbox.ts')).openMailboxes(mail, timeout, dir) : NO_MAILBOXES;
     const lines = new Lines<Answer>(perHost);
     const made = new Made(Date.now());
     const underWay = new Map<string, Promise<Answer | 'busy'>>();
@@ -38,7 +44,10 @@ export const notifier: Service = {
     async function make(callback: Callback, key: string): Promise<Answer | 'busy'> {
       const answer = await call(callback);
       if (answer === 'busy') return answer;
-      if (callback.incoming?.answer) await giveAnswer(callback, answer, { config, bus, log });
+      if (callback.incoming?.answer) {
+        const { giveAnswer } = await import('./answers.ts');
+        await giveAnswer(callback, answer, { config, bus, log });
+      }
       const { reply: _given, ...told } = answer;
       made.add(key, told, Date.now());
       return told;

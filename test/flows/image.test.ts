@@ -105,6 +105,7 @@ test('its code is compiled already, and nobody but root may change that', async 
     ['deploy/cli/hermod.ts', 'setup', '--config', 'none'],
     ['services/sandbox/main.ts', '--smpp-port', 'none'],
     image.healthcheck.slice(1),
+    ['services/ledger/database/postgres.ts'],
   ];
   for (const program of programs) {
     const { said } = await ended(run(program, { NODE_DEBUG_NATIVE: 'COMPILE_CACHE' }));

@@ -1,6 +1,5 @@
 // The ledger's database as its code sees it: the same SQL text for SQLite and PostgreSQL, one writer at a time.
 import type { Log } from '#shared/telemetry/log.ts';
-import { openPostgres } from './postgres.ts';
 import { openSqlite } from './sqlite.ts';
 
 export type Value = string | number | null;
@@ -25,8 +24,8 @@ export type Database = {
 };
 
 /** PostgreSQL when there is a URL, else the SQLite file, which is made when it is not there. */
-export const openDatabase = (file: string, url: string | undefined, log: Log): Promise<Database> =>
-  url ? openPostgres(url, log) : openSqlite(file, log);
+export const openDatabase = async (file: string, url: string | undefined, log: Log): Promise<Database> =>
+  url ? (await import('./postgres.ts')).openPostgres(url, log) : openSqlite(file, log);
 
 /** Sizes of lists: few texts to prepare, few statements for many rows. */
 const SIZES = [64, 16, 4, 1] as const;
