@@ -1,8 +1,10 @@
 // `npm run bench`: a door → SMPP through the whole gateway, measured from outside. It ends by itself.
 import { type Capacity, capacityOf } from './capacity.ts';
 import type { Rigs } from './case.ts';
+import { FIXED_RATES } from './compared.ts';
 import { type Contender, compare, type Hold } from './comparison.ts';
 import { comparisonMarkdown, comparisonText, progressLine } from './comparison-table.ts';
+import { floorsOf } from './floor.ts';
 import type { GeneratorApi } from './generator.ts';
 import { idleOneBox } from './idle.ts';
 import { kannel } from './kannel.ts';
@@ -93,7 +95,8 @@ async function againstKannel(options: Options, rigs: Rigs, machine: string, say:
     ...stores.map((store) => ({ name: store, open: () => kannel(store, own), warmUp: Math.ceil(lengths.warmUp / 10) })),
   ];
   const rows = await compare({ contenders, cases, rounds, lengths, rigs, hold, say: progress(progressLine) });
-  const told = { machine, capacity, lengths, rows };
+  const floors = await floorsOf(FIXED_RATES, hold);
+  const told = { machine, capacity, floors, lengths, rows };
   say(comparisonText(told));
   if (json) print(told);
   if (write) writePage(write, comparisonMarkdown(told));

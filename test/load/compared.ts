@@ -67,6 +67,8 @@ export type Lengths = {
   warmUp: number;
 };
 
+/** Messages a second at which latency is compared; the broker alone is measured at the same. */
+export const FIXED_RATES = [200, 1_000] as const;
 const THROTTLED_SHARE = 0.1;
 export const OFFERED = 1_000;
 /** No system under test is faster. */
@@ -98,9 +100,9 @@ export function caseOf(name: Exclude<CaseName, 'idle'>, lengths: Lengths): Bound
   });
   switch (name) {
     case 'rate-200':
-      return fixed(200);
+      return fixed(FIXED_RATES[0]);
     case 'rate-1000':
-      return fixed(1_000);
+      return fixed(FIXED_RATES[1]);
     case 'full':
       return full(50, false);
     case 'callbacks-rate-1000':

@@ -2,6 +2,7 @@
 import type { Capacity } from './capacity.ts';
 import { asMarkdown, asText, type Columns } from './columns.ts';
 import type { Lengths, Row } from './compared.ts';
+import type { Floor } from './floor.ts';
 import { type Compared, comparedLines, nameOf } from './goals.ts';
 import { STORES } from './kannel.ts';
 
@@ -43,7 +44,13 @@ export function progressLine({ system, round, case: name, figures, unfinished }:
   return `${round} ${nameOf(system)}, ${name}: ${said.join(', ')}${unfinished > 0 ? `, ${unfinished} to come` : ''}`;
 }
 
-export type Told = { machine: string; capacity: readonly Capacity[]; lengths: Lengths; rows: readonly Row[] };
+export type Told = {
+  machine: string;
+  capacity: readonly Capacity[];
+  floors: readonly Floor[];
+  lengths: Lengths;
+  rows: readonly Row[];
+};
 
 export function comparisonText(told: Told): string {
   const lines = comparedLines(told.rows);
@@ -62,7 +69,7 @@ const table = (lines: readonly Compared[]): Columns => ({
 });
 
 /** What was measured on, how sure it is, what the rig had left, and what was cut short. */
-function notes({ machine, capacity, lengths, rows }: Told, lines: readonly Compared[]): string[] {
+function notes({ machine, capacity, floors, lengths, rows }: Told, lines: readonly Compared[]): string[] {
   const { seconds, fixedSeconds, backlog, waitSeconds } = lengths;
   const rounds = Math.max(1, ...rows.map(({ round }) => round));
   const notes = [
@@ -84,6 +91,12 @@ function notes({ machine, capacity, lengths, rows }: Told, lines: readonly Compa
   if (capacity.length > 0) {
     notes.push(
       `The rig alone: ${capacity.map(({ name, perSecond, cpuUs }) => `${name} ${count(perSecond)}/s at ${cpuUs.toFixed(1)} µs`).join('; ')}.`,
+    );
+  }
+  for (const { rate, p50, p99, cpuUs } of floors) {
+    notes.push(
+      `The broker alone, two confirmed writes to quorum queues one after the other by one bare client, at ${count(rate)}/s: ` +
+        `p50 ${digits(p50)} ms, p99 ${digits(p99)} ms, ${count(cpuUs)} µs of CPU per message.`,
     );
   }
   const busiest = (name: string) => Math.max(0, ...rows.map(({ busy }) => busy[name] ?? 0));
