@@ -30,8 +30,8 @@ export type Running = {
 };
 export type Service = { name: string; start(context: Context): Promise<Running> };
 
-/** What has nothing to do with the broker, such as a bind, may end within this when the broker was given up. */
-const WITHOUT_BROKER_MS = 1_000;
+/** A service that gave up what it holds may end the rest within this, such as a bind. */
+const GIVEN_UP_MS = 1_000;
 
 export type HostOptions = { loaded: Loaded; amqpUrl: string; adminPort?: number };
 export type Host = { adminPort: number; stop(): Promise<void> };
@@ -62,7 +62,9 @@ export async function hostServices(
   const stop = async () => {
     untell();
     const ending = started.splice(0).reverse();
-    const givenUp = ending.map(({ bus }) => bus.end().then(() => pause(WITHOUT_BROKER_MS)));
+    const givenUp = ending.map(({ bus, running }) =>
+      bus.end(() => running.notReady?.()).then(() => pause(GIVEN_UP_MS)),
+    );
     for (const [i, { name, running, bus }] of ending.entries()) {
       const log = openLog(name);
       log.info('stopping');

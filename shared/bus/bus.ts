@@ -40,8 +40,8 @@ export type Bus = {
   confirmAge(): number;
   /** The name of the first exchange or queue of a topology that the broker does not have, or undefined. */
   missing(topology: Topology): Promise<string | undefined>;
-  /** The service ends from now on. Resolves if the broker is of no use for it: see ending.ts. */
-  end(): Promise<void>;
+  /** The service ends from now on; `notReady` says why it cannot work. Resolves if that lasts: see ending.ts. */
+  end(notReady?: () => string | undefined): Promise<void>;
   /** Waits for outstanding confirms, then closes both connections; as `end` if they do not come. */
   close(): Promise<void>;
 };
@@ -78,7 +78,7 @@ export async function openBus(url: string, service: string, log: Log, patienceMs
     },
     confirmAge: () => (out.isBlocked() ? 0 : performance.now() - publisher.lastConfirm),
     missing: (topology) => missingOn(() => into.channel(), topology),
-    end: () => ending.begin(),
+    end: (notReady) => ending.begin(notReady),
     async close() {
       const givenUp = ending.begin();
       await Promise.race([publisher.drained(), givenUp]);

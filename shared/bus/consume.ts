@@ -110,7 +110,7 @@ export class QueueReader implements Consumer {
     await this.#subscription!.settled();
   }
 
-  /** The broker is given up: `stop` waits no longer. How many messages are left unacknowledged. */
+  /** What is held is given up: `stop` waits no longer. How many messages are left unacknowledged. */
   giveUp(): number {
     this.#givenUp = true;
     this.#tellIdle();

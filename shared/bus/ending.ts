@@ -1,17 +1,18 @@
-// The end of a service whose broker is of no use: away, silent, or refusing what is published. It is waited for, but not
-// for ever; what is unconfirmed then stays unacknowledged, and the broker delivers it again.
+// The end of a service that cannot finish what it holds: its broker is away, silent or refuses what is published, or the
+// service says itself that it cannot work. That is waited for, but not for ever; what it holds then stays unacknowledged,
+// and the broker delivers it again.
 import type { Log } from '../telemetry/log.ts';
 import type { QueueReader } from './consume.ts';
 import type { Line } from './line.ts';
 import type { Publisher } from './publish.ts';
 
-/** A service that ends waits so long for a sign of life of the broker: an answer, and a confirm while any is due. */
-const WAIT_FOR_BROKER_MS = 5_000;
+/** A service that ends waits so long for the broker's answer, for a confirm while any is due, and to be able to work. */
+const WAIT_MS = 5_000;
 const LOOK_EVERY_MS = 250;
 
 export type Ending = {
-  /** The service ends from now on. Resolves if the broker is given up. */
-  begin(): Promise<void>;
+  /** The service ends from now on; `notReady` says why it cannot work. Resolves if what it holds is given up. */
+  begin(notReady?: () => string | undefined): Promise<void>;
   /** It has ended. */
   over(): void;
 };
@@ -42,27 +43,29 @@ export function openEnding(
     }
   }
 
-  function giveUp(): void {
+  function giveUp(reason: string): void {
     const { unconfirmed } = publisher;
     let held = 0;
     for (const reader of readers) held += reader.giveUp();
-    log.warn(
-      { held, unconfirmed },
-      `ended without the broker, which was of no use for ${WAIT_FOR_BROKER_MS / 1_000} s: what was not confirmed is delivered again`,
-    );
+    log.warn({ held, unconfirmed, reason }, 'ended with messages in hand: the broker delivers them again');
     for (const line of Object.values(lines)) line.giveUp();
   }
 
   return {
-    begin() {
+    begin(notReady) {
       givenUp ??= new Promise((resolve) => {
         let since = performance.now();
+        const wrong = () => {
+          if (answeredAt <= since) return 'no answer from the broker';
+          if (publisher.unconfirmed > 0 && publisher.lastConfirm <= since) return 'the broker confirms nothing';
+          return notReady?.();
+        };
         timer = setInterval(() => {
-          const confirms = publisher.unconfirmed === 0 || publisher.lastConfirm > since;
-          if (confirms && answeredAt > since) since = performance.now();
-          else if (performance.now() - since > WAIT_FOR_BROKER_MS) {
+          const reason = wrong();
+          if (!reason) since = performance.now();
+          else if (performance.now() - since > WAIT_MS) {
             clearInterval(timer);
-            giveUp();
+            giveUp(`${reason} for ${WAIT_MS / 1_000} s`);
             return resolve();
           }
           void ask();

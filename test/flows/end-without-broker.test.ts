@@ -1,9 +1,10 @@
-// SIGTERM while the broker is of no use: every service ends all the same, and what was not confirmed is still there. A
-// broker that refuses publishes (its memory alarm) makes each of them hold a message whose next step has no confirm.
+// SIGTERM while the broker is of no use, or the ledger's database: every service ends all the same, and what it held is
+// still there. A broker that refuses publishes (its memory alarm) makes each hold a message whose next step has no confirm.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { connect } from 'amqplib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -13,7 +14,7 @@ import { loadConfig } from '#shared/config/load.ts';
 import type { Envelope } from '#shared/messages/envelope.ts';
 import { newId } from '#shared/messages/id.ts';
 import { openLog } from '#shared/telemetry/log.ts';
-import { egressQueue, NOTIFIER, routerQueue, topologyOf, toQueue } from '#shared/topology.ts';
+import { egressQueue, LEDGER, NOTIFIER, routerQueue, topologyOf, toQueue } from '#shared/topology.ts';
 import { type PrivateNode, startPrivateNode } from '../../deploy/broker/node.ts';
 import { type Smsc, startSmsc } from '../../services/sandbox/smsc.ts';
 import { startTcpProxy, type TcpProxy } from '../peers/tcp-proxy.ts';
@@ -25,7 +26,7 @@ import { until } from '../rig/until.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const HOLDING = ['router', 'notifier', 'egress-smpp'];
 const QUEUES = [routerQueue('urgent'), NOTIFIER, egressQueue('sandbox', 'urgent')];
-const LEFT = 'ended without the broker';
+const LEFT = 'ended with messages in hand';
 /** Far above the bound of the code, far below that of any orchestrator's patience with a service that hangs. */
 const ENDS_WITHIN_MS = 30_000;
 
@@ -145,7 +146,8 @@ test('gone for good: each service ends, says what it left behind, and nothing is
     const line = said()
       .split('\n')
       .find((one) => one.includes(LEFT));
-    expect(JSON.parse(line ?? '{}'), said()).toMatchObject({ level: 'warn', held: 1 });
+    const reason = 'no answer from the broker for 5 s';
+    expect(JSON.parse(line ?? '{}'), said()).toMatchObject({ level: 'warn', held: 1, reason });
   }
   node = await startPrivateNode({ dir, say() {} });
   await untilBack();
@@ -176,3 +178,32 @@ test('away for a moment: it is waited for, and takes what they hold', async () =
   await endOf([box]);
   expect(box.said()).not.toContain(LEFT);
 }, 120_000);
+
+test('the database is locked: the ledger ends, and what it could not write is still there', async () => {
+  const ledger = start(['ledger']);
+  await untilStarted(ledger);
+  const lock = new DatabaseSync(join(dir, 'ledger.db'));
+  lock.exec('pragma busy_timeout = 10000; begin immediate');
+  const bus = await openBus(node.url, 'test', openLog('test'));
+  const sms = smsAt(Date.now());
+  await bus.publish(toQueue(LEDGER), [sms]);
+  await bus.close();
+  await until('it cannot write', () => ledger.said().includes('cannot write'), 30_000);
+  ledger.child.kill('SIGTERM');
+  await endOf([ledger]);
+  expect(ledger.said()).toMatch(new RegExp(`the ledger cannot write: .*${LEFT}`));
+  lock.close();
+  const again = start(['ledger']);
+  await until('it is written', () => isWritten(sms.id), 60_000);
+  again.child.kill('SIGTERM');
+  await endOf([again]);
+}, 120_000);
+
+function isWritten(id: string): boolean {
+  const db = new DatabaseSync(join(dir, 'ledger.db'), { readOnly: true });
+  try {
+    return db.prepare('select 1 from message where id = ? and known = 1').get(id) !== undefined;
+  } finally {
+    db.close();
+  }
+}
