@@ -11,8 +11,8 @@ const WORK = 0.2;
 
 /**
  * Collects garbage once after each time of work, the start being the first, as soon as the event loop has rested from one
- * look to the next; it stands still for 0.1 to 0.3 s meanwhile. A smaller young generation (--max-semi-space-size) would
- * save no more, and every message would pay for it.
+ * look to the next; it stands still for 0.1 to 0.3 s meanwhile. A smaller young generation (--max-semi-space-size) saves
+ * about as much, and pauses for longer in all under load.
  */
 export function collectAtRest(everyMs = LOOK_EVERY_MS): void {
   let hasWorked = true;
