@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { firstSms } from '#shared/config/first-sms.ts';
 import { type Loaded, loadConfig } from '#shared/config/load.ts';
-import { collectAtRest } from '#shared/rest.ts';
+import { collectAtRest } from '#shared/idle-memory.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import { topologyOf } from '#shared/topology.ts';
 import { type Sandbox, startSandbox } from '../services/sandbox/main.ts';

@@ -7,7 +7,7 @@ import fastify from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
-import { collectAtRest } from './rest.ts';
+import { collectAtRest } from './idle-memory.ts';
 import { tellRunning } from './running.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
 import { registry } from './telemetry/metrics.ts';

@@ -64,14 +64,17 @@ export class Outlet {
       }, GATHER_MS);
   }
 
-  /** Flushes once per tick, so that everything published in this tick travels together. */
+  /** Flushes once per tick, so that everything published in this tick travels together; when paused, once after that. */
   schedule(): void {
     if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    const flush = () => {
       this.#isScheduled = false;
       this.#flush();
-    });
+    };
+    const pause = this.#pausedUntil - performance.now();
+    if (pause > 0) setTimeout(flush, pause);
+    else setImmediate(flush);
   }
 
   /** A message that was sent is confirmed; or it is not, and these of its units have to go again. */
@@ -98,9 +101,9 @@ export class Outlet {
   }
 
   #flush(): void {
-    const pause = this.#pausedUntil - performance.now();
-    if (pause > 0) return void setTimeout(() => this.schedule(), pause);
-    while (this.#waiting.length > 0 && this.options.canSend()) {
+    const isPaused = this.#pausedUntil > performance.now();
+    if (isPaused) this.schedule();
+    while (!isPaused && this.#waiting.length > 0 && this.options.canSend()) {
       const isFull = this.#bodies >= this.mostInBatch;
       if (this.#underWay >= (isFull ? MOST_CONFIRMS : CONFIRMS_BEFORE_WAITING)) return;
       const count = this.#nextCount();

@@ -14,7 +14,7 @@ import { quiet } from './rest.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const START_WITHIN_MS = 120_000;
-/** What a start leaves behind is given back within two looks (shared/rest.ts). */
+/** What a start leaves behind is given back within two looks (shared/idle-memory.ts). */
 const GIVEN_BACK_MS = 25_000;
 
 /** At rest, from the second start on: what the first one compiled is kept. */

@@ -5,14 +5,14 @@ import { afterEach, expect, test } from 'vitest';
 import { memoryOf } from '../../load/measure.ts';
 import { until } from '../../rig/until.ts';
 
-const REST = resolve(import.meta.dirname, '../../../shared/rest.ts');
+const MODULE = resolve(import.meta.dirname, '../../../shared/idle-memory.ts');
 let child: ChildProcess | undefined;
 afterEach(() => void child?.kill('SIGKILL'));
 
 const LOOK_MS = 300;
 /** Each message: some time of work, with 100 MB left behind. */
 const PROGRAM = `
-import { collectAtRest } from ${JSON.stringify(REST)};
+import { collectAtRest } from ${JSON.stringify(MODULE)};
 process.on('message', () => {
   for (const end = performance.now() + ${2 * LOOK_MS}; performance.now() < end; );
   const { length } = Array.from({ length: 1_000_000 }, (_, i) => ({ i, list: [i] }));
