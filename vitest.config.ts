@@ -11,6 +11,8 @@ const withBroker = {
 
 export default defineConfig({
   test: {
+    // A failure names what was there, not how many fields it has.
+    chaiConfig: { truncateThreshold: 4_000 },
     env: { HERMOD_LOG_LEVEL: 'fatal', HERMOD_ACCESS_LOG: 'off' },
     projects: [
       {

@@ -2,23 +2,7 @@
 // the door runs it in a thread with a time limit (reader.ts).
 import { convert } from 'html-to-text';
 import { type ParsedMail, type SimpleParserOptions, simpleParser } from 'mailparser';
-
-/** What rules look at. Line ends are LF, and nothing is trimmed. */
-export type Mail = {
-  /** Of the header; '' when it has none. */
-  subject: string;
-  /** The text parts; a mail that has only HTML, as text. */
-  text: string;
-  messageId?: string;
-  /** Addresses of the header, for `hermod rule`, which sees no envelope. */
-  from: string;
-  to: string[];
-};
-
-/** The mail cannot be read. The message says why, without any of its content. */
-export class Unreadable extends Error {
-  override name = 'Unreadable';
-}
+import { type Mail, Unreadable } from './read.ts';
 
 const MOST_PARTS = 100;
 const MOST_HEADER = 64 * 1_024;
