@@ -3,7 +3,7 @@
 import { flushCompileCache } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Bus, openBus } from './bus/bus.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
@@ -43,20 +43,14 @@ export async function hostServices(
 ): Promise<Host> {
   const { config, file, dir, mark } = loaded;
   const started: { name: string; running: Running; bus: Bus }[] = [];
-  const admin = fastify({ logger: false, bodyLimit: 1_024 });
+  let admin: FastifyInstance | undefined;
   const notReady = () => {
     for (const { name, running, bus } of started) {
       const reason = bus.notReady() ?? running.notReady?.();
       if (reason) return `${name}: ${reason}`;
     }
-    return started.length < services.length ? 'starting' : undefined;
+    return undefined;
   };
-  admin.get('/live', async () => 'ok\n');
-  admin.get('/ready', async (_request, reply) => {
-    const reason = notReady();
-    return reply.code(reason ? 503 : 200).send(`${reason ?? 'ok'}\n`);
-  });
-  admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
 
   let untell = () => {};
   const stop = async () => {
@@ -72,7 +66,7 @@ export async function hostServices(
       await Promise.race([stopped, givenUp[i]]);
       await bus.close();
     }
-    await admin.close();
+    await admin?.close();
     await flushTraces();
   };
   try {
@@ -89,6 +83,7 @@ export async function hostServices(
       }
       log.info('started');
     }
+    admin = await adminDoor(notReady);
     await admin
       .listen({ host: config.listen.admin.host, port: adminPort ?? config.listen.admin.port })
       .catch((error) => {
@@ -100,6 +95,19 @@ export async function hostServices(
     throw error;
   }
   return { adminPort: (admin.server.address() as { port: number }).port, stop };
+}
+
+/** For probes and Prometheus. Made when the services have started: a door that was killed opens before it loads this. */
+async function adminDoor(notReady: () => string | undefined): Promise<FastifyInstance> {
+  const { default: fastify } = await import('fastify');
+  const admin = fastify({ logger: false, bodyLimit: 1_024 });
+  admin.get('/live', async () => 'ok\n');
+  admin.get('/ready', async (_request, reply) => {
+    const reason = notReady();
+    return reply.code(reason ? 503 : 200).send(`${reason ?? 'ok'}\n`);
+  });
+  admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  return admin;
 }
 
 /** A listener's error as a line that says what to do. `setting` is the configuration's name for the address. */

@@ -38,7 +38,8 @@ const LF = 0x0a;
 /** Below this, CR LF is the only pair of characters that is one grapheme (Unicode UAX 29). */
 const FIRST_COMBINING = 0x300;
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Loads tables of Unicode, so it is made for the first text that needs it. */
+let graphemes: Intl.Segmenter | undefined;
 
 /** GSM 7-bit when its alphabet can write the whole text, else UCS-2. */
 export function encodingOf(text: string): 'gsm7' | 'ucs2' {
@@ -180,6 +181,7 @@ function* partEnds(
     let end = encoding === 'gsm7' ? gsm7End(text, start, room) : Math.min(start + room, text.length);
     if (end < text.length && encoding !== 'binary') {
       if (encoding === 'ucs2' && mayCombine(text, end)) {
+        graphemes ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
         clusters ??= graphemes.segment(text);
         end = clusterStart(text, start, end, clusters);
       } else if (text.charCodeAt(end - 1) === CR && text.charCodeAt(end) === LF) {
