@@ -72,11 +72,15 @@ export type News = z.infer<typeof news>;
 export type NewsOf<K extends News['kind']> = Extract<News, { kind: K }>;
 
 export type Announce = (item: News) => void;
-/** `reply` answers an `ask`; it does nothing for other news. */
+/** `reply` answers an `ask`, which travels alone; it does nothing for other news. */
 export type Listen = (hear: (item: News, reply: (answer: unknown) => void) => void) => Promise<void>;
+
+/** News of so many milliseconds travels together: a hundred workers in a process say something every second each. */
+const GATHER_MS = 100;
 
 export async function openAnnounce(line: Line): Promise<Announce> {
   let channel: Channel | undefined;
+  let waiting: News[] = [];
   line.onDown(() => {
     channel = undefined;
   });
@@ -85,12 +89,17 @@ export async function openAnnounce(line: Line): Promise<Announce> {
     fresh.on('error', () => {});
     channel = fresh;
   });
-  return (item) => {
+  const say = () => {
+    const said = waiting;
+    waiting = [];
     try {
-      channel?.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(item)), { type: 'health' });
+      channel?.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(said)), { type: 'health' });
     } catch {
       // News is best effort; the next comes within seconds.
     }
+  };
+  return (item) => {
+    if (waiting.push(item) === 1) setTimeout(say, GATHER_MS);
   };
 }
 
@@ -112,12 +121,14 @@ export function openListen(line: Line): Listen {
         queue,
         (message) => {
           if (!message) return;
-          const parsed = news.safeParse(jsonIn(message.content));
           const { replyTo, correlationId } = message.properties;
           const reply = (value: unknown) => {
             if (replyTo) channel.sendToQueue(replyTo, Buffer.from(JSON.stringify({ value })), { correlationId });
           };
-          if (parsed.success) hear(parsed.data, reply);
+          for (const item of [jsonIn(message.content)].flat()) {
+            const parsed = news.safeParse(item);
+            if (parsed.success) hear(parsed.data, reply);
+          }
         },
         { noAck: true },
       );

@@ -66,6 +66,7 @@ export async function startCluster(dir: string): Promise<Cluster> {
     const home = join(dir, `node${node}`);
     mkdirSync(home, { recursive: true, mode: 0o700 });
     writeFileSync(join(home, 'rabbitmq.conf'), settings(password));
+    writeFileSync(join(home, 'advanced.config'), ADVANCED);
     writeFileSync(join(home, 'enabled_plugins'), '[].\n');
     writeFileSync(join(home, '.erlang.cookie'), cookie, { mode: 0o600, flag: 'w' });
     const output = openSync(join(home, 'startup.log'), 'a');
@@ -173,6 +174,9 @@ const settings = (password: string) =>
     .map((line) => `${line}\n`)
     .join('');
 
+/** As `raft.adaptive_failure_detector.poll_interval = 1000`, for which this RabbitMQ may be too old. */
+const ADVANCED = '[{aten, [{poll_interval, 1000}]}].\n';
+
 const environment = (node: number, home: string) => ({
   HOME: home,
   LANG: 'C.UTF-8',
@@ -180,6 +184,7 @@ const environment = (node: number, home: string) => ({
   RABBITMQ_NODENAME: nameOf(node),
   RABBITMQ_CONF_ENV_FILE: '/dev/null',
   RABBITMQ_CONFIG_FILE: join(home, 'rabbitmq.conf'),
+  RABBITMQ_ADVANCED_CONFIG_FILE: join(home, 'advanced.config'),
   RABBITMQ_ENABLED_PLUGINS_FILE: join(home, 'enabled_plugins'),
   RABBITMQ_MNESIA_BASE: join(home, 'data'),
   RABBITMQ_LOG_BASE: join(home, 'log'),
