@@ -29,6 +29,15 @@ export async function arrived(what: Case, accepted: number, { smsc, sink }: Rigs
   }
 }
 
+/** What each process uses while nothing is to be done, in cores, over `ms`. */
+export async function useAtRest(pids: ReadonlyMap<string, number>, ms: number): Promise<Map<string, number>> {
+  const used = () => new Map([...pids].map(([name, pid]) => [name, useOf(pid).cpuMs]));
+  const [startedAt, before] = [now(), used()];
+  await pause(ms);
+  const passed = now() - startedAt;
+  return new Map([...used()].map(([name, cpuMs]) => [name, (cpuMs - before.get(name)!) / passed]));
+}
+
 /**
  * When the processes came to rest: what the ledger still writes belongs to the run. `share` of a core is what they may use
  * at rest, all together.

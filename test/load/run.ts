@@ -12,6 +12,8 @@ export type Result = {
   case: Case;
   sent: number;
   accepted: number;
+  /** From the start of the load until everything was at rest, in ms: what the CPU of `processes` is counted over. */
+  measuredMs: number;
   /** Requests by another status than 202, and those that got no answer (0). */
   refused: Record<string, number>;
   delivered: number;
@@ -78,6 +80,7 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
   const lastAnswer = latest(sent.answered);
   const quietAt = unfinished === 0 ? await quiet([...system.pids.values()], system.restShare) : undefined;
   memory.after = residentMb();
+  const measuredMs = now() - startedAt;
   const processes = meters.map((read, i): Process => {
     const { cpuMs, ...rest } = read();
     return { ...rest, cpuUs: (cpuMs * 1_000) / Math.max(1, accepted), busy: busy[i]! };
@@ -87,6 +90,7 @@ export async function run(what: Case, system: System, rigs: Rigs): Promise<Resul
   return {
     case: what,
     ...counted(sent, arrivals),
+    measuredMs,
     unfinished,
     receipts: receipts ? taken : undefined,
     receiptsBack:

@@ -19,6 +19,7 @@ const measuredTable = (rows: readonly ScaleRow[]): Columns => ({
     'To the SMSC',
     ...PARTS.map((part) => `${part} µs`),
     'All µs',
+    'At rest',
     'Resident',
   ],
   rows: rows.map((row) => [
@@ -27,6 +28,7 @@ const measuredTable = (rows: readonly ScaleRow[]): Columns => ({
     `${count(row.perSecond)}/s`,
     ...PARTS.map((part) => us(row.cpuUs[part])),
     us(wholeOf(row)),
+    `${row.atRest.toFixed(2)} cores`,
     `${count(row.residentMb)} MB`,
   ]),
   texts: [],

@@ -7,6 +7,7 @@ import { startPrivateNode } from '../../deploy/broker/node.ts';
 import type { Case, Rigs } from './case.ts';
 import type { Lengths } from './compared.ts';
 import type { Hold } from './comparison.ts';
+import { useAtRest } from './rest.ts';
 import { run } from './run.ts';
 import { hermod, type SystemOptions } from './system.ts';
 
@@ -16,7 +17,10 @@ export const PROVIDERS = [1, 8, 100] as const;
 export const PARTS = ['ingress-http', 'router', 'egress-smpp', 'ledger', 'broker'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** `cpuUs`: per message, of all processes of a part together. */
+/**
+ * `cpuUs`: per message, of all processes of a part together, without what they use at rest. `atRest`: that, of the whole
+ * system, in cores.
+ */
 export type ScaleRow = {
   workers: number;
   providers: number;
@@ -24,6 +28,7 @@ export type ScaleRow = {
   lost: number;
   residentMb: number;
   cpuUs: Record<Part, number>;
+  atRest: number;
 };
 
 type Wanted = {
@@ -36,6 +41,8 @@ type Wanted = {
 
 const VAR = resolve(import.meta.dirname, '../../var');
 const FASTEST = 60_000;
+/** What a system at rest uses is looked at for so long, and may be so much more while one waits for it to come to rest. */
+const REST = { ms: 3_000, factor: 1.5, share: 0.1 };
 
 export async function measureScale(wanted: Wanted): Promise<ScaleRow[]> {
   mkdirSync(VAR, { recursive: true });
@@ -79,12 +86,17 @@ async function oneRun(
     callbacks: false,
   };
   await run({ ...load, most: warmUp, seconds: 5 }, system, rigs);
-  const { toSmscPerSecond, processes: measured, memory, lost } = await run(load, system, rigs);
+  const rest = await useAtRest(system.pids, REST.ms);
+  const atRest = [...rest.values()].reduce((sum, share) => sum + share, 0);
+  const restShare = REST.factor * atRest + REST.share;
+  const result = await run(load, { ...system, restShare }, rigs);
+  const { toSmscPerSecond, processes: measured, memory, lost, accepted, measuredMs } = result;
   await system.stop();
+  const restUs = (name: string) => ((rest.get(name) ?? 0) * measuredMs * 1_000) / Math.max(1, accepted);
   const cpuOf = (part: Part) =>
     measured
       .filter(({ name }) => name === part || name.startsWith(`${part} `))
-      .reduce((sum, { cpuUs }) => sum + cpuUs, 0);
+      .reduce((sum, { name, cpuUs }) => sum + cpuUs - restUs(name), 0);
   const row: ScaleRow = {
     workers,
     providers,
@@ -92,6 +104,7 @@ async function oneRun(
     lost,
     residentMb: memory.after,
     cpuUs: Object.fromEntries(PARTS.map((part) => [part, cpuOf(part)])) as Record<Part, number>,
+    atRest,
   };
   say(row);
   return row;

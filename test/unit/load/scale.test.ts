@@ -7,7 +7,7 @@ import { BUSY, needs, scaleMarkdown, scaleText } from '../../load/scale-table.ts
 const us = fc.double({ min: 0.1, max: 10_000, noNaN: true });
 const prices = fc.tuple(us, us, us, us, us).map((all) => Object.fromEntries(PARTS.map((part, i) => [part, all[i]!])));
 const rows = fc
-  .array(fc.record({ perSecond: us, residentMb: us, cpuUs: prices }), {
+  .array(fc.record({ perSecond: us, residentMb: us, cpuUs: prices, atRest: us }), {
     minLength: WORKERS.length * PROVIDERS.length,
     maxLength: WORKERS.length * PROVIDERS.length,
   })
@@ -50,6 +50,7 @@ test('what grows is told against one worker and one provider', () => {
     perSecond: 1_000 / factor,
     lost: 0,
     residentMb: 100 * factor,
+    atRest: 0.1,
     cpuUs: { 'ingress-http': 10 * factor, router: 20 * factor, 'egress-smpp': 30 * factor, ledger: 40, broker: 50 },
   });
   const written = scaleText([row(1, 1, 1), row(4, 1, 2), row(1, 100, 3)]);
