@@ -48,6 +48,7 @@ export class Outlet {
   #isScheduled = false;
   #gathering: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
+  #refusedSince: number | undefined;
 
   constructor(options: OutletOptions) {
     this.options = options;
@@ -85,9 +86,17 @@ export class Outlet {
     if (!this.#gathering) this.schedule();
   }
 
-  /** The broker refused a message: the next one leaves a little later. */
-  pause(): void {
-    this.#pausedUntil = performance.now() + REFUSED_PAUSE_MS;
+  /** The broker refused a message: the next one leaves a little later. Returns for how long it has taken none. */
+  refused(): number {
+    const now = performance.now();
+    this.#pausedUntil = now + REFUSED_PAUSE_MS;
+    this.#refusedSince ??= now;
+    return now - this.#refusedSince;
+  }
+
+  /** The broker took a message, or it is another line that the next one goes out on. */
+  begins(): void {
+    this.#refusedSince = undefined;
   }
 
   /** What was not sent yet. */

@@ -161,6 +161,7 @@ export class Publisher {
       this.#silence.answered(sent, isConfirmed);
       if (!isConfirmed)
         return outlet.answered(this.#notConfirmed(outlet, units, unroutable, unroutable || error?.message === NACKED));
+      outlet.begins();
       metrics.busPublished.inc({ service: this.#service }, bodies.length);
       metrics.busBatches.inc({ service: this.#service });
       for (const unit of units) this.#settle(unit);
@@ -176,7 +177,8 @@ export class Publisher {
   /** Nacked or returned by a live broker, or the channel died with the confirm outstanding. Returns what has to go again. */
   #notConfirmed(outlet: Outlet, units: readonly Unit[], unroutable: boolean, alive: boolean): Unit[] {
     if (alive) {
-      outlet.pause();
+      const refusedMs = outlet.refused();
+      if (!unroutable) this.#silence.refused(refusedMs);
       const { exchange, key } = outlet.options.to;
       this.#log.error(
         { to: exchange ? `${exchange}/${key}` : key },
@@ -227,6 +229,7 @@ export class Publisher {
   #down(): void {
     this.#channel = undefined;
     for (const outlet of this.#outlets.values()) {
+      outlet.begins();
       for (const unit of outlet.waiting()) {
         if (unit.deadline !== Number.POSITIVE_INFINITY)
           this.#settle(unit, new NotTaken('the connection to the broker was lost'));

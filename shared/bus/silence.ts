@@ -11,6 +11,11 @@ const SILENT_MS = 2_500;
 const SILENT_SINCE_OPENED_MS = 1_000;
 /** Whoever publishes without a deadline waits so long for one confirm, whatever else is confirmed meanwhile. */
 const STUCK_MS = 10_000;
+/**
+ * A channel keeps to the leader of a queue that it found when it first published to it. Where that node is gone it refuses
+ * everything until the node is back: another channel finds the leader of now.
+ */
+const REFUSED_MS = 500;
 const WATCH_MS = 1_000;
 
 type Sent = { at: number };
@@ -60,6 +65,11 @@ export class Silence {
     if (this.#silentSince > this.lastConfirm && now - this.#silentSince > patience) this.#giveUp();
   }
 
+  /** One address has refused everything for so long. */
+  refused(ms: number): void {
+    if (ms > REFUSED_MS) this.#giveUp('it refuses what is published on this connection: another one is tried');
+  }
+
   close(): void {
     clearTimeout(this.#watcher);
   }
@@ -73,10 +83,10 @@ export class Silence {
     this.#watcher = this.#underWay.size > 0 ? setTimeout(() => this.#watch(), WATCH_MS) : undefined;
   }
 
-  #giveUp(): void {
+  #giveUp(why = 'nothing is confirmed on this connection: another one is tried'): void {
     if (this.#line.isBlocked()) return;
     this.#silentSince = 0;
-    this.#log.warn('nothing is confirmed on this connection: another one is tried');
+    this.#log.warn(why);
     this.#line.drop();
   }
 }

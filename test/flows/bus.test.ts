@@ -313,6 +313,34 @@ test(
   60_000,
 );
 
+test('who is refused for some time comes by another connection, which may find another leader', async () => {
+  const queue = 'bus-test-full';
+  const full = { 'x-queue-type': 'quorum', 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+  const channel = await model.createChannel();
+  await channel.assertQueue(queue, { durable: true, arguments: full });
+  const said: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => said.push(line) });
+  const far = await openBus(URL_, 'bus-test', log);
+  try {
+    const publish = (withinMs?: number) => far.publish(toQueue(queue), [sms()], withinMs ? { withinMs } : {});
+    const isRefused = () =>
+      publish(1_000).then(
+        () => false,
+        (error) => error instanceof NotTaken,
+      );
+    await until('the queue is full', () => isRefused());
+    const published = publish();
+    await until('it leaves', () => said.some((line) => line.includes('refuses what is published')));
+    await until('it is there again', () => said.some((line) => line.includes('connected to the broker again')));
+    const emptying = setInterval(() => void channel.purgeQueue(queue), 50);
+    await published.finally(() => clearInterval(emptying));
+  } finally {
+    await far.close();
+    await channel.deleteQueue(queue);
+    await channel.close();
+  }
+}, 60_000);
+
 test('a reader to whom the broker gives nothing of what waits comes by another connection', async () => {
   const queue = 'bus-test.starved';
   const options = { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true } };
