@@ -18,18 +18,38 @@ const withRoles =
     await fault({ cluster: cluster!, leader, others });
   };
 
-/** Pairs of nodes, from and to, between which nothing passes. */
-const SHAPES: Record<string, (roles: Roles) => [from: number, to: number][]> = {
-  'the leader and one of the others hear nothing of each other': ({ leader, others: [one] }) => [
-    [leader, one],
-    [one, leader],
-  ],
-  'nobody hears the leader, which hears all': ({ leader, others }) => others.map((other) => [leader, other]),
-  'the two that follow hear nothing of each other': ({ others: [one, other] }) => [
-    [one, other],
-    [other, one],
-  ],
-};
+/** Which nodes hear nothing of which. `pairs` are from and to. */
+type Shape = { name: string; pairs(roles: Roles): [from: number, to: number][]; promised: Partial<FaultCase> };
+/**
+ * Two nodes that hear nothing of each other, while the third hears both: the first to notice pauses (pause_minority). When
+ * they notice at once both do, and the third, alone then, too: how long the doors are closed is RabbitMQ's affair, so no
+ * time is promised.
+ */
+const PARTLY = { repeats: 0 };
+
+const SHAPES: readonly Shape[] = [
+  {
+    name: 'the leader and one of the others hear nothing of each other',
+    pairs: ({ leader, others: [one] }) => [
+      [leader, one],
+      [one, leader],
+    ],
+    promised: PARTLY,
+  },
+  {
+    name: 'nobody hears the leader, which hears all',
+    pairs: ({ leader, others }) => others.map((other) => [leader, other]),
+    promised: PROMISED,
+  },
+  {
+    name: 'the two that follow hear nothing of each other',
+    pairs: ({ others: [one, other] }) => [
+      [one, other],
+      [other, one],
+    ],
+    promised: PARTLY,
+  },
+];
 
 const partitions = [10, 30].flatMap((seconds): FaultCase[] => {
   const cutOff = (whom: (roles: Roles) => number) =>
@@ -42,15 +62,15 @@ const partitions = [10, 30].flatMap((seconds): FaultCase[] => {
   return [
     { name: `the leader is cut off for ${seconds} s`, fault: cutOff(({ leader }) => leader), ...PROMISED },
     { name: `a follower is cut off for ${seconds} s`, fault: cutOff(({ others }) => others[0]), ...PROMISED },
-    ...Object.entries(SHAPES).map(([name, shape]) => ({
+    ...SHAPES.map(({ name, pairs, promised }) => ({
       name: `${name}, for ${seconds} s`,
       fault: withRoles(async (roles) => {
-        const pairs = shape(roles);
-        for (const [from, to] of pairs) await roles.cluster.sever(from, to);
+        const cut = pairs(roles);
+        for (const [from, to] of cut) await roles.cluster.sever(from, to);
         await pause(seconds * 1_000);
-        for (const [from, to] of pairs) await roles.cluster.join(from, to);
+        for (const [from, to] of cut) await roles.cluster.join(from, to);
       }),
-      ...PROMISED,
+      ...promised,
     })),
   ];
 });
