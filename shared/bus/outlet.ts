@@ -1,6 +1,6 @@
 // What waits for one address, and when it leaves. What comes while confirms are under way waits and then travels together;
-// when nothing is under way, a lone publish leaves at once. Only what nobody waits for is gathered for some milliseconds:
-// at low rates each write costs most.
+// when nothing is under way, a lone publish leaves at once, but for a short space between one and the next: at some hundred
+// a second each write costs most. What nobody waits for is gathered for some milliseconds.
 import type { Envelope } from '../messages/envelope.ts';
 import type { Address } from '../topology.ts';
 
@@ -8,6 +8,8 @@ import type { Address } from '../topology.ts';
 export const MOST_IN_BATCH = 64;
 /** A part-filled batch waits while this many confirms for its address are under way. */
 const CONFIRMS_BEFORE_WAITING = 2;
+/** A part-filled batch leaves so long after the one before it, at least. */
+const SPACE_MS = 2;
 /** Full batches leave up to this many confirms under way. */
 const MOST_CONFIRMS = 16;
 /** What is not urgent waits so long for company, or until so many are there. */
@@ -48,6 +50,7 @@ export class Outlet {
   #isScheduled = false;
   #gathering: NodeJS.Timeout | undefined;
   #pausedUntil = 0;
+  #leftAt = 0;
   #refusedSince: number | undefined;
 
   constructor(options: OutletOptions) {
@@ -65,7 +68,7 @@ export class Outlet {
       }, GATHER_MS);
   }
 
-  /** Flushes once per tick, so that everything published in this tick travels together; when paused, once after that. */
+  /** Flushes once per tick, so that everything published in this tick travels together; when it has to wait, after that. */
   schedule(): void {
     if (this.#isScheduled || this.#waiting.length === 0) return;
     this.#isScheduled = true;
@@ -73,8 +76,8 @@ export class Outlet {
       this.#isScheduled = false;
       this.#flush();
     };
-    const pause = this.#pausedUntil - performance.now();
-    if (pause > 0) setTimeout(flush, pause);
+    const wait = this.#wait();
+    if (wait > 0) setTimeout(flush, wait);
     else setImmediate(flush);
   }
 
@@ -109,13 +112,25 @@ export class Outlet {
     this.#bodies = this.#waiting.reduce((sum, unit) => sum + unit.bodies.length, 0);
   }
 
+  get #isFull(): boolean {
+    return this.#bodies >= this.mostInBatch;
+  }
+
+  /** Milliseconds until the next message may leave. */
+  #wait(): number {
+    const mayLeave = this.#isFull ? this.#pausedUntil : Math.max(this.#pausedUntil, this.#leftAt + SPACE_MS);
+    return mayLeave - performance.now();
+  }
+
   #flush(): void {
-    const isPaused = this.#pausedUntil > performance.now();
-    if (isPaused) this.schedule();
-    while (!isPaused && this.#waiting.length > 0 && this.options.canSend()) {
-      const isFull = this.#bodies >= this.mostInBatch;
-      if (this.#underWay >= (isFull ? MOST_CONFIRMS : CONFIRMS_BEFORE_WAITING)) return;
+    while (this.#waiting.length > 0 && this.options.canSend()) {
+      if (this.#underWay >= (this.#isFull ? MOST_CONFIRMS : CONFIRMS_BEFORE_WAITING)) return;
+      if (this.#wait() > 0) {
+        this.schedule();
+        return;
+      }
       const count = this.#nextCount();
+      this.#leftAt = performance.now();
       this.#underWay++;
       const units = this.#waiting.splice(0, count);
       for (const { bodies } of units) this.#bodies -= bodies.length;

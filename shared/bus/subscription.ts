@@ -7,7 +7,8 @@ import { Acks } from './acks.ts';
 import type { Line } from './line.ts';
 import { MOST_IN_BATCH } from './outlet.ts';
 
-const READJUST_MS = 1_000;
+/** Too little is held at once when small batches follow on large ones: that is put right sooner than too much. */
+const READJUST_MS = { more: 100, less: 1_000 };
 const MEASURE_EVERY_MS = 5_000;
 const SUBSCRIBE_AGAIN_MS = 1_000;
 
@@ -95,8 +96,8 @@ export class Subscription {
   carried(count: number): void {
     this.#perMessage += (count - this.#perMessage) / 8;
     const wanted = this.#wantedPrefetch();
-    const off = wanted > this.#prefetch * 2 || wanted * 2 < this.#prefetch;
-    if (!off || !this.#tag || performance.now() - this.#adjustedAt < READJUST_MS) return;
+    const off = wanted > this.#prefetch * 2 ? 'more' : wanted * 2 < this.#prefetch ? 'less' : undefined;
+    if (!off || !this.#tag || performance.now() - this.#adjustedAt < READJUST_MS[off]) return;
     this.#adjustedAt = performance.now();
     this.#inTurn(async () => {
       await this.#unsubscribe();

@@ -9,6 +9,8 @@ import type { Account } from './smpp-session.ts';
 /** How long after the last request answers are waited for. */
 const PATIENCE_MS = 10_000;
 const RECEIPT_POLL_MS = 20;
+/** The first message of a schedule is due so late that the thread that wakes us is there by then. */
+const LEAD_MS = 200;
 
 export type Job = {
   door: 'http' | 'smpp';
@@ -100,9 +102,9 @@ async function run(job: Job): Promise<Sent> {
   idle.push(...callers.all);
   await new Promise<void>((resolve) => {
     over = resolve;
-    startedAt = now();
+    startedAt = now() + (rate === undefined ? 0 : LEAD_MS);
     const ticker = rate === undefined ? undefined : startTicker(rate, startedAt, pump);
-    const deadline = setTimeout(resolve, seconds * 1_000 + PATIENCE_MS);
+    const deadline = setTimeout(resolve, startedAt - now() + seconds * 1_000 + PATIENCE_MS);
     over = () => {
       clearTimeout(deadline);
       void ticker?.terminate();

@@ -1,7 +1,7 @@
 // The bench's command line: what it can be asked, and the runs that follow from it.
 import { parseArgs } from 'node:util';
 import type { Case } from './case.ts';
-import { CASES, type Lengths } from './compared.ts';
+import { CASES, type Lengths, WARM_UP } from './compared.ts';
 import { STORES } from './kannel.ts';
 import { MARKS, pageFault } from './page.ts';
 
@@ -23,7 +23,7 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   --window N          window of the SMPP session (100)
   --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger"; each: one process for each;
                       box: as npm start has them (box)
-  --warm-up N         messages before anything is measured (20000; beside Kannel, and with --scale, 10000)
+  --warm-up N         messages before anything is measured (40000; a tenth of them for Kannel)
   --access-log off    no access log (on: to a file)
   --broker-pid PID    the broker's process, where its port does not tell
   --profile DIR       writes a CPU profile of each process of the gateway
@@ -61,14 +61,13 @@ const LIMITS = {
 /** No gateway on one machine is faster: room for a run at full speed. */
 const FASTEST = 60_000;
 const SECONDS = 5;
-const WARM_UP = 20_000;
 const LENGTHS: Lengths = {
   seconds: 2,
   fixedSeconds: 3,
   messages: LIMITS.messages,
   backlog: 50_000,
   waitSeconds: 4,
-  warmUp: 10_000,
+  warmUp: WARM_UP.messages,
 };
 
 /** A wrong command line: one line for its writer. */
@@ -100,7 +99,7 @@ export function readOptions(argv: string[]) {
     messages: number('messages'),
     window: number('window') ?? 100,
     brokerPid: number('broker-pid'),
-    warmUp: number('warm-up') ?? WARM_UP,
+    warmUp: number('warm-up') ?? WARM_UP.messages,
     rounds: number('rounds') ?? 2,
     stores: listOf('stores', values.stores, STORES),
     only: listOf('only', values.only, CASES),
@@ -183,7 +182,7 @@ export function warmUps(options: Options): Case[] {
     ...caseOf(options, door, undefined, options.receipts),
     title: 'warm-up',
     most: options.warmUp,
-    seconds: 5,
+    seconds: WARM_UP.seconds,
   }));
 }
 

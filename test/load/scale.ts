@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { startPrivateNode } from '../../deploy/broker/node.ts';
 import type { Case, Rigs } from './case.ts';
-import type { Lengths } from './compared.ts';
+import { type Lengths, WARM_UP } from './compared.ts';
 import type { Hold } from './comparison.ts';
 import { useAtRest } from './rest.ts';
 import { run } from './run.ts';
@@ -85,7 +85,7 @@ async function oneRun(
     receipts: false,
     callbacks: false,
   };
-  await run({ ...load, most: warmUp, seconds: 5 }, system, rigs);
+  await run({ ...load, most: warmUp, seconds: WARM_UP.seconds }, system, rigs);
   const rest = await useAtRest(system.pids, REST.ms);
   const atRest = [...rest.values()].reduce((sum, share) => sum + share, 0);
   const restShare = REST.factor * atRest + REST.share;
