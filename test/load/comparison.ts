@@ -9,7 +9,7 @@ import {
   type Row,
   rigBusy,
   type SystemName,
-  warmUp,
+  warmUps,
 } from './compared.ts';
 import { type Memory, memoryOf } from './measure.ts';
 import { quiet } from './rest.ts';
@@ -89,7 +89,7 @@ async function started({ open }: Contender, { hold }: Comparison): Promise<Syste
 
 async function warm(contender: Contender, comparison: Comparison): Promise<System> {
   const system = await started(contender, comparison);
-  await run(warmUp(contender.warmUp, comparison.lengths), system, comparison.rigs);
+  for (const one of warmUps(contender.warmUp, comparison.lengths)) await run(one, system, comparison.rigs);
   return system;
 }
 

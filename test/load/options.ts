@@ -23,7 +23,8 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   --window N          window of the SMPP session (100)
   --processes LIST    services by process, such as "ingress-http,router,egress-smpp|ledger"; each: one process for each;
                       box: as npm start has them (box)
-  --warm-up N         messages before anything is measured (40000; a tenth of them for Kannel)
+  --warm-up N         messages before anything is measured (40000; beside Kannel with and without
+                      callbacks so many each, and a tenth for Kannel)
   --access-log off    no access log (on: to a file)
   --broker-pid PID    the broker's process, where its port does not tell
   --profile DIR       writes a CPU profile of each process of the gateway
