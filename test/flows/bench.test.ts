@@ -4,27 +4,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { connect } from 'amqplib';
 import { beforeAll, expect, test } from 'vitest';
 import { topology } from '#shared/topology.ts';
 import type { Row } from '../load/compared.ts';
 import { comparisonText, type Told } from '../load/comparison-table.ts';
+import { emptyQueues } from '../rig/queues.ts';
 
 const BENCH = resolve(import.meta.dirname, '../load/bench.ts');
 const MESSAGES = 200;
 const SMALL = ['--rounds', '1', '--seconds', '1', '--fixed-seconds', '1', '--warm-up', '20', '--wait', '30'];
 
-beforeAll(async () => {
-  // The queues are shared with the other tests of this run, and the bench takes only a broker of its own: begin empty.
-  const model = await connect(process.env.AMQP_URL!);
-  for (const { name } of topology([]).queues) {
-    const channel = await model.createChannel();
-    channel.on('error', () => {});
-    await channel.purgeQueue(name).catch(() => {});
-    await channel.close().catch(() => {});
-  }
-  await model.close();
-});
+// The queues are shared with the other tests of this run, and the bench takes only a broker of its own: begin empty.
+beforeAll(() => emptyQueues(process.env.AMQP_URL!, topology([])));
 
 async function bench(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
   const child = spawn(process.execPath, [BENCH, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });

@@ -11,6 +11,7 @@ import type { Sms } from '#shared/messages/sms.ts';
 import { openLog } from '#shared/telemetry/log.ts';
 import { deadQueue, egressQueue, NOTIFIER, routerQueue, topology, toQueue, toSubmit } from '#shared/topology.ts';
 import { startTcpProxy, type TcpProxy } from '../peers/tcp-proxy.ts';
+import { emptyQueues } from '../rig/queues.ts';
 import { until } from '../rig/until.ts';
 
 const URL_ = process.env.AMQP_URL!;
@@ -27,12 +28,9 @@ beforeAll(async () => {
 afterAll(async () => {
   await bus.close();
   await model.close();
+  await emptyQueues(URL_, wanted);
 });
-beforeEach(async () => {
-  const channel = await model.createChannel();
-  for (const { name } of wanted.queues) await channel.purgeQueue(name);
-  await channel.close();
-});
+beforeEach(() => emptyQueues(URL_, wanted));
 
 const sms = (change: Partial<Sms> = {}): Sms => ({
   v: 1,

@@ -5,28 +5,24 @@ import { globSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { topology } from '#shared/topology.ts';
 import { freePort } from '../rig/port.ts';
+import { emptyQueues } from '../rig/queues.ts';
 import { until } from '../rig/until.ts';
 
 const ONE_BOX = resolve(import.meta.dirname, '../../deploy/one-box.ts');
 let dir: string;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'hermod-one-box-'));
-  // The queues are shared with the other tests of this run: begin empty.
-  const model = await connect(process.env.AMQP_URL!);
-  for (const { name } of topology(['sandbox']).queues) {
-    const channel = await model.createChannel();
-    channel.on('error', () => {});
-    await channel.purgeQueue(name).catch(() => {});
-    await channel.close().catch(() => {});
-  }
-  await model.close();
+  // The queues are shared with the other tests of this run: begin empty, and leave nothing behind.
+  await emptyQueues(process.env.AMQP_URL!, topology(['sandbox']));
 });
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+afterAll(async () => {
+  await emptyQueues(process.env.AMQP_URL!, topology(['sandbox']));
+  rmSync(dir, { recursive: true, force: true });
+});
 
 type Running = { child: ChildProcess; output: () => string; ended: Promise<number | null> };
 

@@ -8,7 +8,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { topology } from '#shared/topology.ts';
 import { freePort } from '../rig/port.ts';
+import { emptyQueues } from '../rig/queues.ts';
 import { until } from '../rig/until.ts';
 
 const SYSTEMD = resolve(import.meta.dirname, '../../deploy/systemd');
@@ -34,6 +36,8 @@ beforeAll(() => {
 }, 120_000);
 afterAll(async () => {
   gateway?.kill('SIGKILL');
+  // Its SMS waits for a provider that nobody else has.
+  await emptyQueues(process.env.AMQP_URL!, topology(['main']));
   rmSync(root, { recursive: true, force: true });
 });
 

@@ -1,20 +1,20 @@
 // A whole gateway for a test: a real broker, a sandbox SMSC, a database file, and the services hosted in this process.
-// Test files run one after another and share the broker, so each rig starts from empty queues.
+// Test files run one after another and share the broker, so each rig starts from empty queues, and leaves its own empty.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'amqplib';
 import { stringify } from 'yaml';
 import { declareTopology } from '#shared/bus/declared.ts';
 import { loadConfig } from '#shared/config/load.ts';
 import { type Host, hostServices, type Service } from '#shared/service.ts';
-import { type Topology, topologyOf } from '#shared/topology.ts';
+import { topologyOf } from '#shared/topology.ts';
 import { egressSmpp } from '../../services/egress-smpp/main.ts';
 import { ingressHttp } from '../../services/ingress-http/main.ts';
 import { ledger } from '../../services/ledger/main.ts';
 import { router } from '../../services/router/main.ts';
 import { type Smsc, type SmscOptions, startSmsc } from '../../services/sandbox/smsc.ts';
 import { freePort } from './port.ts';
+import { emptyQueues } from './queues.ts';
 import { until } from './until.ts';
 
 /** The configuration file's content: as a test would write it in YAML. */
@@ -73,7 +73,9 @@ export async function startRig({
   const configFile = join(dir, 'gateway.yaml');
   writeFileSync(configFile, stringify(settings(standard)));
   const loaded = loadConfig(configFile);
-  await emptyTopology(amqpUrl, topologyOf(loaded.config));
+  const wanted = topologyOf(loaded.config);
+  await declareTopology(amqpUrl, wanted);
+  await emptyQueues(amqpUrl, wanted);
 
   const list = services ?? [ledger, router, egressSmpp, ingressHttp];
   let host: Host | undefined;
@@ -112,17 +114,9 @@ export async function startRig({
     startServices,
     async stop() {
       await stopServices();
+      await emptyQueues(amqpUrl, wanted);
       await smsc.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** Declares the topology and empties its queues. */
-async function emptyTopology(amqpUrl: string, wanted: Topology): Promise<void> {
-  await declareTopology(amqpUrl, wanted);
-  const model = await connect(amqpUrl);
-  const channel = await model.createChannel();
-  for (const { name } of wanted.queues) await channel.purgeQueue(name);
-  await model.close();
 }
