@@ -158,8 +158,14 @@ function keep(session: Session, provider: Provider, events: SessionEvents): Smpp
   });
   session.on('unknown', (pdu: PDU) => sendCorked(session, pdu.response()));
 
+  let lookedAt = performance.now();
+  let stoodStill = false;
   const ticker = setInterval(() => {
     const now = performance.now();
+    // After this process stood still, what came meanwhile is read before anything is called lost or silent.
+    stoodStill = !stoodStill && now - lookedAt > TICK_MS * 1.5;
+    lookedAt = now;
+    if (stoodStill) return;
     for (const [sequence, { since }] of waiting) {
       if (now - since <= provider.responseTimeout) break; // They stand in the order in which they were sent.
       answered(sequence, 'lost');

@@ -12,6 +12,8 @@ export type RawSmsc = {
   pdus: string[];
   /** What the next submit_sm are answered: a command_status, nothing, or a cut line. */
   answers: (number | 'hang' | 'cut')[];
+  /** Runs when a submit_sm has been answered. */
+  answered: (() => void) | undefined;
   /** What binds are answered. */
   bindStatus: number;
   lines(): number;
@@ -20,7 +22,12 @@ export type RawSmsc = {
 
 export async function startRawSmsc(): Promise<RawSmsc> {
   const sockets = new Set<Socket>();
-  const smsc = { pdus: [] as string[], answers: [] as RawSmsc['answers'], bindStatus: 0 };
+  const smsc = {
+    pdus: [] as string[],
+    answers: [] as RawSmsc['answers'],
+    answered: undefined as RawSmsc['answered'],
+    bindStatus: 0,
+  };
   let lines = 0;
 
   function answer(socket: Socket, pdu: Buffer): void {
@@ -42,6 +49,7 @@ export async function startRawSmsc(): Promise<RawSmsc> {
     head.writeUInt32BE(told, 8);
     pdu.copy(head, 12, 12, 16);
     socket.write(Buffer.concat([head, body]));
+    if (id === SUBMIT_SM) smsc.answered?.();
   }
 
   const server = net.createServer((socket) => {
