@@ -8,7 +8,8 @@ import { brokerName, dial, lastingFault } from './dial.ts';
 
 const HEARTBEAT_S = 10;
 const FIRST_PATIENCE_MS = 15_000;
-const DELAY_MS = { first: 100, most: 3_000 };
+/** Each wait is up to half longer, and still shorter than a service that ends waits for the broker's word (ending.ts). */
+const DELAY_MS = { first: 100, most: 2_000 };
 
 export type Line = {
   /** Runs now if the line is up, and again after every reconnect. A failure drops the connection and tries again. */
