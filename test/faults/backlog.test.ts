@@ -61,6 +61,7 @@ test('a restart with a backlog', async () => {
   await until('the first one goes out', () => smsc.counters().taken > 0, FIRST_WITHIN_MS);
   expect(performance.now() - restartedAt).toBeLessThan(FIRST_WITHIN_MS);
 
+  await services.ready();
   const halves = [new Map<string, number>(), new Map<string, number>()] as const;
   for (const half of halves) {
     for (const end = performance.now() + WATCH_MS / 2; performance.now() < end; ) {

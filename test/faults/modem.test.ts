@@ -14,7 +14,7 @@ import { type Plugged, plug, point } from '../peers/modem/pty.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
 
-const ANSWER_MS = 600;
+const ANSWER_MS = 1_500;
 const NUMBER = '+447700900123';
 const dir = mkdtempSync(join(tmpdir(), 'hermod-modem-'));
 const BY_ID = join(dir, 'usb-stand-in');

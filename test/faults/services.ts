@@ -30,6 +30,8 @@ export type Services = {
   restart(name: ServiceName): Promise<void>;
   /** Its clock is off by so much from now on. */
   setClock(name: ServiceName, ms: number): void;
+  /** Resolves when all that run now are ready. */
+  ready(): Promise<void>;
   pids(): Map<ServiceName, number>;
   stop(): Promise<void>;
 };
@@ -52,9 +54,12 @@ export async function startServices(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const ready = new Promise<void>((done) => {
+      let said = '';
       child.stdout!.on('data', (chunk: Buffer) => {
         log.write(chunk);
-        if (chunk.includes('"msg":"started"')) done();
+        said += chunk.toString('latin1');
+        if (said.includes('"msg":"started"')) done();
+        said = said.slice(-20); // It may come in two pieces.
       });
     });
     running.set(name, { child, ready });
@@ -88,6 +93,9 @@ export async function startServices(
     setClock(name, ms) {
       writeFileSync(clockOf(name), String(ms));
       running.get(name)!.child.kill('SIGUSR2');
+    },
+    async ready() {
+      await Promise.all([...running.values()].map((one) => one.ready));
     },
     pids: () => new Map([...running].map(([name, { child }]) => [name, child.pid!])),
     async stop() {

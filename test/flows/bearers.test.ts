@@ -71,7 +71,7 @@ beforeAll(async () => {
     from: 'otp@example.org',
     to: '{to}@sms.example.net',
     number: { form: 'digits' },
-    responseTimeout: '500ms',
+    responseTimeout: '2s',
   };
   const nobody = await freePort();
   rig = await startRig({
@@ -168,7 +168,7 @@ describe('what goes wrong', () => {
     expect(await rig.final(await send('447700900124'))).toMatchObject({
       state: 'unknown',
       provider: 'mail',
-      reason: 'the mail server did not answer within 0.5 s',
+      reason: 'the mail server did not answer within 2 s',
     });
   });
 
@@ -202,7 +202,7 @@ test('no text, no full number and no secret is in what the services wrote', () =
   const written = output.join('\n');
   expect(written).toMatch(/"service":"egress-smtp"/);
   expect(written).toMatch(/4477\.\.23/);
-  expect(written).not.toMatch(/Wachtwoord|4477009|4479009/);
+  expect(written).not.toMatch(/Wachtwoord|447[79]009\d{5}|44770091\d{4}/);
   expect(written).not.toContain(SECRETS.password);
   expect(written).not.toContain(DEVICE);
   expect(written).not.toMatch(/PRIVATE KEY|token-\d/);

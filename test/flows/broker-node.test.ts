@@ -8,6 +8,7 @@ import { connect } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBroker } from '../../deploy/broker/find.ts';
 import { type PrivateNode, startPrivateNode } from '../../deploy/broker/node.ts';
+import { freePort } from '../rig/port.ts';
 import { until } from '../rig/until.ts';
 
 const QUEUE = 'kept';
@@ -34,8 +35,8 @@ let starter: ChildProcess;
 let other: { url: string; home: string };
 
 beforeAll(async () => {
-  await new Promise<void>((listening) => foreign.listen(0, '127.0.0.1', listening));
-  takenPort = (foreign.address() as { port: number }).port;
+  takenPort = await freePort();
+  await new Promise<void>((listening) => foreign.listen(takenPort, '127.0.0.1', listening));
   const script = `const { startPrivateNode } = await import(${JSON.stringify(NODE_MODULE)});
     const { url, home } = await startPrivateNode({ dir: ${JSON.stringify(newDir())}, port: ${takenPort}, say() {} });
     console.log(JSON.stringify({ url, home }));`;
@@ -120,7 +121,7 @@ test('an AMQP_URL that is no use is one line without the password', async () => 
 });
 
 /** Erlang's own helpers end a moment after it. */
-const noneLeft = (home: string) => until('its processes have ended', () => processesOf(home).length === 0);
+const noneLeft = (home: string) => until('its processes have ended', () => processesOf(home).length === 0, 30_000);
 
 const LOOPBACK = new Set(['0100007F', `${'0'.repeat(24)}01000000`]);
 
@@ -133,7 +134,7 @@ function processesOf(home: string): number[] {
 
 /** Address and port of each TCP socket on which the process listens, the address as /proc prints it. */
 function listeningAddresses(pid: number): { address: string; port: number }[] {
-  const sockets = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)));
+  const sockets = new Set(openFiles(pid));
   return ['tcp', 'tcp6'].flatMap((table) =>
     tryRead(`/proc/${pid}/net/${table}`)
       .split('\n')
@@ -142,6 +143,21 @@ function listeningAddresses(pid: number): { address: string; port: number }[] {
       .map((row) => row[1]!.split(':'))
       .map(([address, port]) => ({ address: address!, port: Number.parseInt(port!, 16) })),
   );
+}
+
+/** What its descriptors lead to; one that was closed since, or a process that has ended, has none. */
+function openFiles(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
+  }
 }
 
 function tryRead(file: string): string {

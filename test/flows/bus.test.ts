@@ -286,7 +286,7 @@ test(
   () =>
     busThrough(async (door, proxy) => {
       const publish = () => door.publish(toSubmit('urgent'), [sms({ lane: 'urgent' })], { withinMs: 500 });
-      await publish();
+      await until('one is confirmed', () => publish().then(() => true));
       proxy.freeze();
       await until('the door is closed', async () => {
         await publish().catch(() => {});

@@ -190,6 +190,7 @@ test('a message is sent, followed, found and told', async () => {
 
 test('a scheduled message is cancelled; what is on its way is not; receipts and queues that belong to nobody', async () => {
   const { ids } = await rig.send({ to: '+447700900321', text: 'later', deferred: '5' });
+  await until('the ledger knows it', () => rig.message(ids[0]!));
   const cancelled = await hermod(['cancel', ids[0]!]);
   expect(cancelled).toMatchObject({ code: 0, out: `${ids[0]}  cancelled\n` });
   expect(await rig.message(ids[0]!)).toMatchObject({ state: 'cancelled', final: true });

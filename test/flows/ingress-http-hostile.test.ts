@@ -6,7 +6,7 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Rig, startRig } from '../rig/rig.ts';
 
-const SLOW_MS = 14_000;
+const SLOW_MS = 30_000;
 let rig: Rig;
 let slow: Promise<{ answer: string; ms: number }>;
 const agent = new Agent({ connections: 4, pipelining: 1 });

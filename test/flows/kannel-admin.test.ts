@@ -46,7 +46,9 @@ describe('who may ask', () => {
 describe('status', () => {
   test('as text', async () => {
     expect((await rig.send({ to: '447700900001', text: 'one' })).status).toBe(202);
-    await until('it is counted', async () => /sent: sms 1 /.test(await ask('status?password=look')));
+    await until('it is counted', async () =>
+      /, sent 1 \(0 queued\)[\s\S]* sent: sms 1 [\s\S]* queued 0 msgs/.test(await ask('status?password=look')),
+    );
     const text = await ask('status.txt?password=look');
     expect(text).toMatch(/version `1\.4\.5'\.\n\n\nStatus: running, uptime 0d 0h \d+m \d+s\n\nWDP: received 0 /);
     expect(text).toMatch(/\n\nSMS: received 0 \(0 queued\), sent 1 \(0 queued\), store size 0\nSMS: inbound \(/);

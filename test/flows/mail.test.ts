@@ -27,9 +27,14 @@ const idIn = (text: string) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(text)![0];
 /** What the door remembers of its last refusal. */
 async function lastRefusal() {
   const bus = await openBus(rig.amqpUrl, 'test', openLog('test'));
-  const answers = await askRefusals(bus, 300);
-  await bus.close();
-  return answers.find(({ door }) => door === 'smtp')?.refusals.at(-1);
+  try {
+    return await until('the door tells its refusals', async () => {
+      const answers = await askRefusals(bus, 300);
+      return answers.find(({ door }) => door === 'smtp')?.refusals.at(-1);
+    });
+  } finally {
+    await bus.close();
+  }
 }
 
 describe('a mail becomes an SMS', () => {

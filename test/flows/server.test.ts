@@ -74,7 +74,8 @@ function spawnSyncText(command: string, args: string[]): { stderr: string } {
 test('its command serves as an ordinary user, the watch tells what begins and ends to be wrong, SIGTERM ends it', async () => {
   const etc = join(root, 'etc/hermod');
   const accessLog = join(etc, 'access.log');
-  const [admin, closed, http] = [await freePort(), await freePort(), await freePort()];
+  // Each process has an admin port: the second one the next.
+  const [admin, closed, http] = [await freePort(2), await freePort(), await freePort()];
   writeFileSync(
     join(etc, 'gateway.yaml'),
     stringify({

@@ -1,6 +1,12 @@
 // A TCP proxy that a test can cut or freeze: how a broker or a provider goes away.
 import { connect, createServer, type Socket } from 'node:net';
 
+/**
+ * A door whose broker is away answers within 2 s, and on a busy machine a little later; one that waited for the connection
+ * to be given up would need 20 s.
+ */
+export const ANSWERED_MS = 5_000;
+
 export type TcpProxy = {
   port: number;
   /** Ends every connection and takes no new one until `heal`. */

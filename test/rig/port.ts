@@ -14,11 +14,14 @@ process.once('exit', () => {
   for (const mark of mine) rmSync(mark, { force: true });
 });
 
-export async function freePort(): Promise<number> {
+/** The first of `count` ports in a row. */
+export async function freePort(count = 1): Promise<number> {
   mkdirSync(MARKS, { recursive: true });
   for (;;) {
-    const port = LEAST + Math.floor(Math.random() * COUNT);
-    if (marked(join(MARKS, String(port))) && (await isFree(port))) return port;
+    const port = LEAST + Math.floor(Math.random() * (COUNT - count + 1));
+    const row = Array.from({ length: count }, (_, i) => port + i);
+    if (!row.every((one) => marked(join(MARKS, String(one))))) continue;
+    if ((await Promise.all(row.map(isFree))).every(Boolean)) return port;
   }
 }
 

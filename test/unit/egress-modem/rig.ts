@@ -61,7 +61,7 @@ export async function stand(
   let inbox: Inbox | undefined;
   const at = openAt(
     modem.duplex(),
-    { answerTimeout: 500, submitTimeout: 500 },
+    { answerTimeout: 1_000, submitTimeout: 1_000 },
     { unasked: (said) => inbox?.take(said), ended: (reason) => void lists.ended.push(reason) },
   );
   const ready = await setUp(at, { modemType: 'auto', warn, ...options });

@@ -166,7 +166,7 @@ describe('the message', () => {
       message: {
         token: DEVICE,
         notification: alert,
-        android: { priority: 'HIGH', ttl: '30s' },
+        android: { priority: 'HIGH', ttl: expect.stringMatching(/^(30|2\d)s$/) },
         apns: {
           headers: { 'apns-priority': '10', 'apns-push-type': 'alert', 'apns-expiration': expect.any(String) },
           payload: { aps: { alert, sound: 'default' } },
@@ -258,11 +258,11 @@ describe('answers', () => {
   });
 
   test('a server that hangs is unknown after the timeout', async () => {
-    const { handOver, ended } = await open({ responseTimeout: '200ms' });
+    const { handOver, ended } = await open({ responseTimeout: '1s' });
     google.answers.push('hang');
     expect(await handOver(sms())).toEqual({
       kind: 'unknown',
-      reason: `127.0.0.1:${google.port} did not answer within 0.2 s`,
+      reason: `127.0.0.1:${google.port} did not answer within 1 s`,
     });
     expect(ended()).toBeUndefined();
   });

@@ -10,6 +10,7 @@ import { makeCall } from '../../../services/notifier/call.ts';
 import { type Callers, openCallers } from '../../../services/notifier/clients.ts';
 import { targetOf } from '../../../services/notifier/target.ts';
 import { newAuthority } from '../../rig/certificates.ts';
+import { freePort } from '../../rig/port.ts';
 import { type Answer, type Receiver, startReceiver } from '../../rig/receiver.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'hermod-call-'));
@@ -72,9 +73,10 @@ test.each([
 
 describe('what goes wrong is told in a line, and may be tried again', () => {
   test('nobody listens', async () => {
-    const receiver = await startReceiver();
-    await receiver.stop();
-    expect(await call(`http://127.0.0.1:${receiver.port}/secret`)).toEqual({ ok: false, reason: 'connection refused' });
+    expect(await call(`http://127.0.0.1:${await freePort()}/secret`)).toEqual({
+      ok: false,
+      reason: 'connection refused',
+    });
   });
   test('no such host', async () => {
     const { ok, permanent, reason } = await call('http://does-not-exist.invalid/');
