@@ -75,7 +75,10 @@ export type Announce = (item: News) => void;
 /** `reply` answers an `ask`, which travels alone; it does nothing for other news. */
 export type Listen = (hear: (item: News, reply: (answer: unknown) => void) => void) => Promise<void>;
 
-/** News of so many milliseconds travels together: a hundred workers in a process say something every second each. */
+/**
+ * What workers say about providers in so many milliseconds travels together: there may be a hundred in a process, and each
+ * says something every second. All other news leaves at once.
+ */
 const GATHER_MS = 100;
 
 export async function openAnnounce(line: Line): Promise<Announce> {
@@ -92,6 +95,7 @@ export async function openAnnounce(line: Line): Promise<Announce> {
   const say = () => {
     const said = waiting;
     waiting = [];
+    if (said.length === 0) return;
     try {
       channel?.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(said)), { type: 'health' });
     } catch {
@@ -99,7 +103,9 @@ export async function openAnnounce(line: Line): Promise<Announce> {
     }
   };
   return (item) => {
-    if (waiting.push(item) === 1) setTimeout(say, GATHER_MS);
+    waiting.push(item);
+    if (item.kind !== 'provider') say();
+    else if (waiting.length === 1) setTimeout(say, GATHER_MS);
   };
 }
 

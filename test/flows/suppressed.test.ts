@@ -126,16 +126,16 @@ test('the list for people has masked numbers; a wrong question ends in one line'
 });
 
 test('a door that begins while the ledger is away accepts, and the router rejects', async () => {
+  const arrived = () => rig.smsc.received.filter(({ dest }) => dest.addr === NUMBER).length;
   await doors?.stop();
   await remembers?.stop();
+  const before = arrived();
   doors = await freshDoors();
   const { status, id } = await send();
   expect(status).toBe(202);
   remembers = await host(ledger);
   expect(await rig.final(id)).toMatchObject({ state: 'rejected', reason: 'the number asked this client to stop' });
-  expect(rig.smsc.received.filter(({ dest, source }) => dest.addr === NUMBER && source.addr === '12345')).toHaveLength(
-    1,
-  );
+  expect(arrived()).toBe(before);
   // The ledger tells the version every two seconds: now the door knows it too.
   await refused();
   expect((await hermod('unsuppress', NUMBER, '--client', 'tester')).out).toBe('tester may send to this number again\n');
