@@ -98,7 +98,7 @@ export class Outlet {
   }
 
   /** The broker took a message, or it is another line that the next one goes out on. */
-  begins(): void {
+  forgetRefusal(): void {
     this.#refusedSince = undefined;
   }
 

@@ -161,7 +161,7 @@ export class Publisher {
       this.#silence.answered(sent, isConfirmed);
       if (!isConfirmed)
         return outlet.answered(this.#notConfirmed(outlet, units, unroutable, unroutable || error?.message === NACKED));
-      outlet.begins();
+      outlet.forgetRefusal();
       metrics.busPublished.inc({ service: this.#service }, bodies.length);
       metrics.busBatches.inc({ service: this.#service });
       for (const unit of units) this.#settle(unit);
@@ -229,7 +229,7 @@ export class Publisher {
   #down(): void {
     this.#channel = undefined;
     for (const outlet of this.#outlets.values()) {
-      outlet.begins();
+      outlet.forgetRefusal();
       for (const unit of outlet.waiting()) {
         if (unit.deadline !== Number.POSITIVE_INFINITY)
           this.#settle(unit, new NotTaken('the connection to the broker was lost'));
