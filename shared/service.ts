@@ -49,7 +49,8 @@ export async function hostServices(
       const reason = bus.notReady() ?? running.notReady?.();
       if (reason) return `${name}: ${reason}`;
     }
-    return undefined;
+    // Nobody can ask before all have started.
+    return started.length < services.length ? 'stopping' : undefined;
   };
 
   let untell = () => {};

@@ -1,7 +1,7 @@
 // The thread of reader.ts: takes a mail's octets, answers with the mail or why it cannot be read.
 import { parentPort } from 'node:worker_threads';
-import { readMail } from './mail.ts';
-import { Unreadable } from './read.ts';
+import { Unreadable } from './mail.ts';
+import { readMail } from './read-mail.ts';
 import type { Answer } from './reader.ts';
 
 parentPort?.on('message', async (octets: Uint8Array) => {

@@ -1,7 +1,7 @@
 // Reads mails in a thread of its own, one after another, with a limit on time and memory: what a hostile mail breaks or
 // blocks is the thread, which is then replaced, and not the door.
 import { Worker } from 'node:worker_threads';
-import { type Mail, Unreadable } from './read.ts';
+import { type Mail, Unreadable } from './mail.ts';
 
 /** From when the thread is ready, so that a start on a busy machine is not held against a mail. */
 const READ_WITHIN_MS = 5_000;

@@ -83,7 +83,7 @@ const GATHER_MS = 100;
 
 export async function openAnnounce(line: Line): Promise<Announce> {
   let channel: Channel | undefined;
-  let waiting: News[] = [];
+  const waiting: News[] = [];
   line.onDown(() => {
     channel = undefined;
   });
@@ -92,10 +92,7 @@ export async function openAnnounce(line: Line): Promise<Announce> {
     fresh.on('error', () => {});
     channel = fresh;
   });
-  const say = () => {
-    const said = waiting;
-    waiting = [];
-    if (said.length === 0) return;
+  const say = (said: News | News[]) => {
     try {
       channel?.publish(toHealth.exchange, toHealth.key, Buffer.from(JSON.stringify(said)), { type: 'health' });
     } catch {
@@ -103,9 +100,8 @@ export async function openAnnounce(line: Line): Promise<Announce> {
     }
   };
   return (item) => {
-    waiting.push(item);
-    if (item.kind !== 'provider') say();
-    else if (waiting.length === 1) setTimeout(say, GATHER_MS);
+    if (item.kind !== 'provider') say(item);
+    else if (waiting.push(item) === 1) setTimeout(() => say(waiting.splice(0)), GATHER_MS);
   };
 }
 

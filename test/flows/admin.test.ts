@@ -1,7 +1,7 @@
 // What an orchestrator and Prometheus see of a process.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '#shared/config/load.ts';
-import { type Host, hostServices } from '#shared/service.ts';
+import { type Host, hostServices, type Service } from '#shared/service.ts';
 import { router } from '../../services/router/main.ts';
 import { type Rig, startRig } from '../rig/rig.ts';
 import { until } from '../rig/until.ts';
@@ -17,8 +17,8 @@ afterAll(async () => {
   await rig.stop();
 });
 
-const get = async (path: string) => {
-  const answer = await fetch(`http://127.0.0.1:${host.adminPort}${path}`);
+const get = async (path: string, from = host) => {
+  const answer = await fetch(`http://127.0.0.1:${from.adminPort}${path}`);
   return { status: answer.status, body: await answer.text() };
 };
 
@@ -56,6 +56,22 @@ test('a service without the topology says what is missing and how to get it', as
   };
   const starting = hostServices([router], { loaded: { ...loaded, config }, amqpUrl: rig.amqpUrl, adminPort: 0 });
   await expect(starting).rejects.toThrow(/^RabbitMQ has no egress\.unheard\.urgent: run `hermod setup`/);
+});
+
+test('what stops is live and not ready until it has finished', async () => {
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const slow: Service = { name: 'slow', start: async () => ({ stop: () => finished }) };
+  const loaded = loadConfig(rig.configFile);
+  const other = await hostServices([slow], { loaded, amqpUrl: rig.amqpUrl, adminPort: 0 });
+  expect((await get('/ready', other)).status).toBe(200);
+  const stopped = other.stop();
+  expect(await get('/ready', other)).toEqual({ status: 503, body: 'stopping\n' });
+  expect((await get('/live', other)).status).toBe(200);
+  finish();
+  await stopped;
 });
 
 test('after a stop the port is closed', async () => {

@@ -12,9 +12,9 @@ import { type Incoming, readParameters } from '../../services/ingress-http/kanne
 import { readSendsms } from '../../services/ingress-http/kannel/sendsms.ts';
 import { Frames } from '../../services/ingress-smpp/frames.ts';
 import { readSubmit } from '../../services/ingress-smpp/submit.ts';
-import { readMail } from '../../services/ingress-smtp/mail.ts';
+import { Unreadable } from '../../services/ingress-smtp/mail.ts';
 import { faultOf } from '../../services/ingress-smtp/octets.ts';
-import { Unreadable } from '../../services/ingress-smtp/read.ts';
+import { readMail } from '../../services/ingress-smtp/read-mail.ts';
 import { judge } from '../../services/ingress-smtp/rules.ts';
 import { GUIDE_RULE, SMS_ADDRESS, SPONSOR } from '../rig/guide.ts';
 import type { Target } from './fuzz.ts';

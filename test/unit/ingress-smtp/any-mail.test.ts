@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allRules } from '../../../services/ingress-smtp/built-in.ts';
-import { readMail } from '../../../services/ingress-smtp/mail.ts';
-import { Unreadable } from '../../../services/ingress-smtp/read.ts';
+import { Unreadable } from '../../../services/ingress-smtp/mail.ts';
+import { readMail } from '../../../services/ingress-smtp/read-mail.ts';
 import { judge, type Verdict } from '../../../services/ingress-smtp/rules.ts';
 import { hostileMails } from '../../peers/hostile-mails.ts';
 import { configOf, guideYaml } from './guide.ts';

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readMail } from '../../../services/ingress-smtp/mail.ts';
+import { readMail } from '../../../services/ingress-smtp/read-mail.ts';
 import { judge } from '../../../services/ingress-smtp/rules.ts';
 import { configOf, GUIDE_MAIL, GUIDE_TEXT } from './guide.ts';
 

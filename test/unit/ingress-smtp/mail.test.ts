@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { readMail } from '../../../services/ingress-smtp/mail.ts';
-import { Unreadable } from '../../../services/ingress-smtp/read.ts';
+import { Unreadable } from '../../../services/ingress-smtp/mail.ts';
+import { readMail } from '../../../services/ingress-smtp/read-mail.ts';
 import { openReader } from '../../../services/ingress-smtp/reader.ts';
 import { GUIDE_MAIL } from './guide.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { countSegments } from '#shared/sms/segments.ts';
 import { allRules } from '../../../services/ingress-smtp/built-in.ts';
-import { readMail } from '../../../services/ingress-smtp/mail.ts';
+import { readMail } from '../../../services/ingress-smtp/read-mail.ts';
 import { recipientFault } from '../../../services/ingress-smtp/recipients.ts';
 import { judge, type Verdict } from '../../../services/ingress-smtp/rules.ts';
 import { configOf, GUIDE_MAIL, GUIDE_TEXT, guideYaml } from './guide.ts';
