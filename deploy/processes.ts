@@ -3,7 +3,8 @@ import type { Config } from '#shared/config/schema.ts';
 
 /** In the order of their start, measured on two cores (test/load). They stop in reverse. */
 const PROCESSES: readonly (readonly string[])[] = [
-  ['ledger', 'notifier', 'console'],
+  ['ledger'],
+  ['notifier', 'console'],
   [
     'router',
     'egress-smpp',

@@ -28,7 +28,12 @@ export type Running = {
   /** Finishes what it holds, then lets go. */
   stop(): Promise<void>;
 };
-export type Service = { name: string; start(context: Context): Promise<Running> };
+export type Service = {
+  name: string;
+  /** Begins what takes long and needs neither configuration nor broker: they come meanwhile. */
+  prepare?(): void;
+  start(context: Context): Promise<Running>;
+};
 
 /** A service that gave up what it holds may end the rest within this, such as a bind. */
 const GIVEN_UP_MS = 1_000;
@@ -152,6 +157,7 @@ export async function runServices(services: readonly Service[], argv = process.a
       options: { config: { type: 'string' }, 'admin-port': { type: 'string' } },
       strict: true,
     });
+    for (const service of services) service.prepare?.();
     const loaded = loadConfig(values.config ?? process.env.HERMOD_CONFIG ?? 'gateway.yaml');
     const amqpUrl = process.env.AMQP_URL;
     if (!amqpUrl)

@@ -9,12 +9,18 @@ import { type Context, portError, runServices, type Service } from '#shared/serv
 import { tellCounts } from '#shared/telemetry/counts.ts';
 import { MailDoor } from './door.ts';
 import { listenersOf } from './listeners.ts';
-import { openReader } from './reader.ts';
+import { openReader, type Reader } from './reader.ts';
 import { openRepeats } from './repeats.ts';
 import { take } from './take.ts';
 
+/** Its thread loads what a mail may need. */
+let prepared: Reader | undefined;
+
 export const ingressSmtp: Service = {
   name: 'ingress-smtp',
+  prepare() {
+    prepared = openReader();
+  },
   async start({ config, file, dir, bus, log }: Context) {
     const listening = listenersOf(config.listen);
     if (listening.length === 0) {
@@ -23,7 +29,9 @@ export const ingressSmtp: Service = {
       );
     }
     const pems = listening.map(({ name, files }) => readPems(name, files, dir));
-    const means = { clients: config.clients, bus, log, reader: openReader(), repeats: openRepeats() };
+    const reader = prepared ?? openReader();
+    prepared = undefined;
+    const means = { clients: config.clients, bus, log, reader, repeats: openRepeats() };
     const doors: MailDoor[] = [];
     const unfollow = [tellCounts(bus, 'accepted', { door: 'smtp' }), tellCounts(bus, 'refused', { door: 'smtp' })];
     const stop = async () => {

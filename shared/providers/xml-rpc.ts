@@ -1,5 +1,5 @@
 // XML-RPC (http://xmlrpc.com/spec.md): a call as a request's body, and the struct or fault of its answer.
-import { XMLParser } from 'fast-xml-parser';
+import { XMLParser } from '../http/xml.ts';
 import { at, textAt } from './json.ts';
 
 export type XmlRpcValue = string | number | boolean | readonly XmlRpcValue[] | { readonly [name: string]: XmlRpcValue };

@@ -1,5 +1,5 @@
 // The country of a number, for routing.
-import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
+import { isSupportedCountry, parsePhoneNumberFromString } from './libphonenumber.ts';
 
 /** Digits of a short code: it belongs to a network, not to a country. */
 const SHORT_CODE = 6;

@@ -1,6 +1,6 @@
 // Recipients: from what a client wrote in `to` to E.164 numbers, all of them or none; and numbers as logs show them.
 
-import { type CountryCode, type PhoneNumber, parsePhoneNumberFromString } from 'libphonenumber-js/mobile';
+import { type CountryCode, type PhoneNumber, parsePhoneNumberFromString } from './libphonenumber.ts';
 
 export type Recipient = {
   /** International digits, without plus or 00; or the digits of a short code. */

@@ -1,5 +1,5 @@
 // A sendsms as XML, after Kannel's user guide: message/submit with its elements. No entities but the five of XML.
-import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { XMLParser, XMLValidator } from '#shared/http/xml.ts';
 import { decodeText } from '#shared/sms/charset.ts';
 import type { Query } from '../query.ts';
 import { fromHex } from './parameters.ts';
