@@ -3,14 +3,13 @@
 import { flushCompileCache } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { FastifyInstance } from 'fastify';
+import { type Admin, openAdmin } from './admin.ts';
 import { type Bus, openBus } from './bus/bus.ts';
 import { ConfigError, type Loaded, loadConfig } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { collectAtRest } from './idle-memory.ts';
 import { tellRunning } from './running.ts';
 import { type Log, openLog, reasonOf } from './telemetry/log.ts';
-import { registry } from './telemetry/metrics.ts';
 import { flushTraces, openTraces } from './telemetry/spans.ts';
 import { topologyOf } from './topology.ts';
 
@@ -48,7 +47,7 @@ export async function hostServices(
 ): Promise<Host> {
   const { config, file, dir, mark } = loaded;
   const started: { name: string; running: Running; bus: Bus }[] = [];
-  let admin: FastifyInstance | undefined;
+  let admin: Admin | undefined;
   const notReady = () => {
     for (const { name, running, bus } of started) {
       const reason = bus.notReady() ?? running.notReady?.();
@@ -89,31 +88,16 @@ export async function hostServices(
       }
       log.info('started');
     }
-    admin = await adminDoor(notReady);
-    await admin
-      .listen({ host: config.listen.admin.host, port: adminPort ?? config.listen.admin.port })
-      .catch((error) => {
-        throw portError(error, 'listen.admin');
-      });
+    const address = { host: config.listen.admin.host, port: adminPort ?? config.listen.admin.port };
+    admin = await openAdmin(address, notReady).catch((error) => {
+      throw portError(error, 'listen.admin');
+    });
     untell = tellRunning(started, mark);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { adminPort: (admin.server.address() as { port: number }).port, stop };
-}
-
-/** For probes and Prometheus. Made when the services have started: a door that was killed opens before it loads this. */
-async function adminDoor(notReady: () => string | undefined): Promise<FastifyInstance> {
-  const { default: fastify } = await import('fastify');
-  const admin = fastify({ logger: false, bodyLimit: 1_024 });
-  admin.get('/live', async () => 'ok\n');
-  admin.get('/ready', async (_request, reply) => {
-    const reason = notReady();
-    return reply.code(reason ? 503 : 200).send(`${reason ?? 'ok'}\n`);
-  });
-  admin.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
-  return admin;
+  return { adminPort: admin.port, stop };
 }
 
 /** A listener's error as a line that says what to do. `setting` is the configuration's name for the address. */

@@ -1,10 +1,13 @@
 // The lines in front of the receivers' hosts: some calls to one host at a time, and behind them no more than the host
 // works off within a few seconds. What is beyond that is sent back, so that a slow receiver delays no one else.
+import { performance as perfHooks } from 'node:perf_hooks';
 
 /** What a host did in one interval is the measure of what may wait for it. */
 const INTERVAL_MS = 1_000;
 /** Nothing should wait in line longer than this. */
 const PATIENCE_MS = 4_000;
+/** Share of an interval that the event loop worked, from which on it is this process that is slow, and not a host. */
+const NO_TIME = 0.9;
 
 type Waiting<T> = { call: () => Promise<T>; settle: (outcome: Promise<T> | 'busy') => void };
 type Line<T> = {
@@ -21,9 +24,12 @@ export class Lines<T> {
   readonly #perHost: number;
   readonly #lines = new Map<string, Line<T>>();
   readonly #timer: NodeJS.Timeout;
+  readonly #hadNoTime: () => boolean;
 
-  constructor(perHost: number) {
+  /** `hadNoTime`: whether this process had more to do than it could since the last call. */
+  constructor(perHost: number, hadNoTime: () => boolean = loopHadNoTime()) {
     this.#perHost = perHost;
+    this.#hadNoTime = hadNoTime;
     this.#timer = setInterval(() => this.#measure(), INTERVAL_MS);
   }
 
@@ -60,16 +66,26 @@ export class Lines<T> {
 
   #measure(): void {
     const now = performance.now();
+    const hadNoTime = this.#hadNoTime();
     for (const line of this.#lines.values()) {
       const elapsed = now - line.since;
       if (line.waiting.length === 0) line.room = Number.POSITIVE_INFINITY;
       else if (elapsed >= INTERVAL_MS / 2) {
-        line.room = Math.max(this.#perHost, Math.ceil((line.done * PATIENCE_MS) / elapsed));
+        if (!hadNoTime) line.room = Math.max(this.#perHost, Math.ceil((line.done * PATIENCE_MS) / elapsed));
         Object.assign(line, { done: 0, since: now });
         sendBack(line.waiting, line.room);
       }
     }
   }
+}
+
+function loopHadNoTime(): () => boolean {
+  let before = perfHooks.eventLoopUtilization();
+  return () => {
+    const { utilization } = perfHooks.eventLoopUtilization(before);
+    before = perfHooks.eventLoopUtilization();
+    return utilization > NO_TIME;
+  };
 }
 
 function sendBack<T>(waiting: Waiting<T>[], room: number): void {

@@ -81,6 +81,18 @@ test('a host that is quick again gets its room again', async () => {
   expect(outcomes).toEqual(Array(300).fill('done'));
 });
 
+test('while this process has no time itself, no host is taken for slow', async () => {
+  lines.close();
+  let hadNoTime = true;
+  lines = new Lines<string>(4, () => hadNoTime);
+  const outcomes = start('host', 500, 100);
+  await pass(2_000);
+  expect(outcomes).not.toContain('busy');
+  hadNoTime = false;
+  await pass(1_000);
+  expect(outcomes).toContain('busy');
+});
+
 test('closing sends back what waits and lets what is under way end', async () => {
   const outcomes = start('host', 10, 50);
   lines.close();
