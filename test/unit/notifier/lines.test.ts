@@ -5,7 +5,7 @@ import { Lines } from '../../../services/notifier/lines.ts';
 let lines: Lines<string>;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'setInterval', 'clearInterval', 'performance'] });
-  lines = new Lines<string>(4);
+  lines = new Lines<string>(4, () => false);
 });
 afterEach(() => {
   lines.close();
