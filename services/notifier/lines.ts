@@ -1,6 +1,5 @@
 // The lines in front of the receivers' hosts: some calls to one host at a time, and behind them no more than the host
 // works off within a few seconds. What is beyond that is sent back, so that a slow receiver delays no one else.
-import { performance as perfHooks } from 'node:perf_hooks';
 
 /** What a host did in one interval is the measure of what may wait for it. */
 const INTERVAL_MS = 1_000;
@@ -80,10 +79,10 @@ export class Lines<T> {
 }
 
 function loopHadNoTime(): () => boolean {
-  let before = perfHooks.eventLoopUtilization();
+  let before = performance.eventLoopUtilization();
   return () => {
-    const { utilization } = perfHooks.eventLoopUtilization(before);
-    before = perfHooks.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(before);
+    before = performance.eventLoopUtilization();
     return utilization > NO_TIME;
   };
 }
