@@ -1,11 +1,14 @@
 // Which services run on one box, and which of them share a process: fewest processes cost least there.
 import type { Config } from '#shared/config/schema.ts';
 
-/** In the order of their start, measured on two cores (test/load). They stop in reverse. */
+/**
+ * In the order of their start, measured on two cores (test/load). They stop in reverse. The notifier is not with the
+ * ledger: a transaction of SQLite keeps its process for up to 0.1 s, and each call of a receiver would wait for some.
+ */
 const PROCESSES: readonly (readonly string[])[] = [
-  ['ledger'],
-  ['notifier', 'console'],
+  ['ledger', 'console'],
   [
+    'notifier',
     'router',
     'egress-smpp',
     'egress-http',

@@ -3,6 +3,7 @@
 // gives a final state to what is never heard of again, and answers look-ups on `ledger.rpc`. The only service that
 // touches the database. Of several ledgers one works, the others stand by.
 import { resolve } from 'node:path';
+import type { Follow } from '#shared/bus/consume.ts';
 import { type Context, runServices, type Service } from '#shared/service.ts';
 import { tellCounts } from '#shared/telemetry/counts.ts';
 import { metrics } from '#shared/telemetry/metrics.ts';
@@ -26,6 +27,7 @@ import { holdTurn } from './turn.ts';
 const HOLD = 2_000;
 /** Whoever asks for a message to be sent again waits 5 s for the answer. */
 const PUBLISH_WITHIN_MS = 3_000;
+const NOTHING_FOLLOWS: readonly Follow[] = [];
 
 export const ledger: Service = {
   name: 'ledger',
@@ -106,10 +108,7 @@ export const ledger: Service = {
       },
     });
     const consumer = await bus.consume(LEDGER, { hold: HOLD, dead: 'report' }, (batch) =>
-      batch.map(async (envelope) => {
-        await writer.write(envelope);
-        return [];
-      }),
+      batch.map((envelope) => writer.write(envelope).then(() => NOTHING_FOLLOWS)),
     );
     let serving = false;
     const untell = tellCounts(bus, 'final');

@@ -162,7 +162,10 @@ export class QueueReader implements Consumer {
       const handled = delivery.batch.length > 0 ? this.#handler(delivery.batch, { redelivered }) : [];
       // What follows is published as soon as each answer is there; the delivery ends when all of it is confirmed.
       for (const answer of handled) {
-        if (answer instanceof Promise) confirms.push(answer.then((follows) => Promise.all(this.#publish(follows))));
+        if (answer instanceof Promise)
+          confirms.push(
+            answer.then((follows) => (follows.length === 0 ? undefined : Promise.all(this.#publish(follows)))),
+          );
         else confirms.push(...this.#publish(answer));
       }
     } catch (error) {

@@ -64,33 +64,35 @@ export function openOutbox({ seal, accountOf, retries, giveUpAfter, onUntold }: 
       const { id, dlr_mask: mask, dlr_url: url } = message;
       if (!message.known || !url || !isOwed(owed.type, mask)) return [];
       const { type, at, text, provider, providerId } = owed;
+      const { client, traceparent } = message;
+      const about = { id, client, at, traceparent, url, dlrType: type };
+      const values = {
+        to: message.number,
+        from: message.sender,
+        given: message.given,
+        provider,
+        providerId,
+        text,
+        account: type === 8 || type === 16 ? '' : accountOf(provider),
+        meta: metaOf(owed, mask),
+        ...(tellsState(url) ? stateOf(type, message) : {}),
+      };
       // An SMSC repeats the beginning of the SMS in its receipts.
       const plain = withoutText(text);
-      const body = JSON.stringify({
-        id,
-        client: message.client,
-        at,
-        traceparent: message.traceparent,
-        url,
-        dlrType: type,
-        values: {
-          to: message.number,
-          from: message.sender,
-          given: message.given,
-          provider,
-          providerId,
-          text: plain,
-          account: type === 8 || type === 16 ? '' : accountOf(provider),
-          meta: metaOf(owed, mask),
-          ...(tellsState(url) ? stateOf(type, message) : {}),
-        },
-        ...(plain === text ? {} : { sealedText: seal.close(text, id) }),
-      });
+      const sealed = plain === text ? {} : { sealedText: seal.close(text, id) };
+      const body = JSON.stringify({ ...about, values: { ...values, text: plain }, ...sealed });
       const first = sheet.outbox(id).length === 0;
-      const published = first ? 1 : 0;
-      const row = { id: newId(now), message_id: id, due_at: now, first_at: now, tries: 0, published, body };
+      const row = {
+        id: newId(now),
+        message_id: id,
+        due_at: now,
+        first_at: now,
+        tries: 0,
+        published: first ? 1 : 0,
+        body,
+      };
       sheet.owe(row);
-      return first ? [callbackOf(row, seal)] : [];
+      return first ? [{ ...headOf(row), ...about, values }] : [];
     },
 
     handOn(sheet, head, message, now) {
@@ -160,12 +162,13 @@ function stateOf(type: Owed['type'], { state, reason }: MessageRow): { state: st
 /** What a row's body holds beside the callback, encrypted: a message from a handset, or a receipt with its `text:`. */
 type Stored = { values: { text: string }; sealed?: string; sealedText?: string };
 
+const headOf = ({ id, tries }: OutboxRow) => ({ v: VERSION.callback, type: 'callback', callback: id, tries }) as const;
+
 function callbackOf(row: OutboxRow, seal: Seal): Callback {
-  const head = { v: VERSION.callback, type: 'callback', callback: row.id, tries: row.tries };
   const { sealed, sealedText, ...body } = JSON.parse(row.body) as Stored;
   if (sealedText !== undefined) body.values.text = seal.open(sealedText, row.message_id);
   const incoming = sealed === undefined ? {} : { incoming: JSON.parse(seal.open(sealed, row.message_id)) };
-  return callbackSchema.parse({ ...body, ...incoming, ...head });
+  return callbackSchema.parse({ ...body, ...incoming, ...headOf(row) });
 }
 
 /** The wait on the ladder after a try that failed `age` ms after the callback became due. */
