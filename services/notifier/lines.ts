@@ -70,7 +70,9 @@ export class Lines<T> {
       const elapsed = now - line.since;
       if (line.waiting.length === 0) line.room = Number.POSITIVE_INFINITY;
       else if (elapsed >= INTERVAL_MS / 2) {
-        if (!hadNoTime) line.room = Math.max(this.#perHost, Math.ceil((line.done * PATIENCE_MS) / elapsed));
+        // A host that ended nothing hangs, however little time there was here.
+        if (!hadNoTime || line.done === 0)
+          line.room = Math.max(this.#perHost, Math.ceil((line.done * PATIENCE_MS) / elapsed));
         Object.assign(line, { done: 0, since: now });
         sendBack(line.waiting, line.room);
       }

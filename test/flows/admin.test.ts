@@ -26,6 +26,7 @@ test('live and ready, and nothing else on that port', async () => {
   expect(await get('/live')).toEqual({ status: 200, body: 'ok\n' });
   expect(await get('/ready')).toEqual({ status: 200, body: 'ok\n' });
   expect((await get('/config')).status).toBe(404);
+  expect((await fetch(`http://127.0.0.1:${host.adminPort}/ready`, { method: 'POST', body: 'x' })).status).toBe(404);
 });
 
 test('the metrics count a message on its whole way, by name and without numbers', async () => {

@@ -93,6 +93,14 @@ test('while this process has no time itself, no host is taken for slow', async (
   expect(outcomes).toContain('busy');
 });
 
+test('a host that hangs is found out all the same', async () => {
+  lines.close();
+  lines = new Lines<string>(4, () => true);
+  const outcomes = start('hangs', 200, 60_000);
+  await pass(1_000);
+  expect(outcomes).toEqual(Array(192).fill('busy'));
+});
+
 test('closing sends back what waits and lets what is under way end', async () => {
   const outcomes = start('host', 10, 50);
   lines.close();
