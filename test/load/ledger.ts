@@ -1,6 +1,6 @@
 // The ledger's memory under load, without a broker: messages, answers and receipts through the writer, out of order and
 // twice here and there; then what must hold is counted. In the suite small, whole by HERMOD_FULL=1.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
 import type { Envelope } from '#shared/messages/envelope.ts';
@@ -20,6 +20,8 @@ export type Outcome = {
   textFound: boolean;
   /** Resident memory after a tenth of the messages and at the end, MiB. */
   memory: [early: number, end: number];
+  /** SQLite's log, MiB: what goes into its file at once keeps the disk from the broker for so long. */
+  log: number;
 };
 
 /** Writes the stories of `count` messages, accepted from `from` to `until` (epoch ms). Returns the memory after a tenth. */
@@ -55,6 +57,7 @@ export async function runLedger(memory: Memory, count: number): Promise<Outcome>
   const early = await write(memory, count, start, start);
   const perSecond = Math.round(count / ((Date.now() - start) / 1_000));
   const end = resident();
+  const log = statSync(join(memory.dir, 'ledger.sqlite-wal'), { throwIfNoEntry: false })?.size ?? 0;
   for (let more = true; more; ) {
     const before = memory.finals.length;
     await memory.judge(Date.now() + 2 * WITHIN);
@@ -78,6 +81,7 @@ export async function runLedger(memory: Memory, count: number): Promise<Outcome>
     finals: memory.finals.length,
     textFound: files.some((file) => file.includes(SECRET)),
     memory: [early, end],
+    log: log / 1_048_576,
   };
 }
 
