@@ -3,7 +3,7 @@ import type { Capacity } from './capacity.ts';
 import { asMarkdown, asText, type Columns } from './columns.ts';
 import type { Lengths, Row } from './compared.ts';
 import type { Floor } from './floor.ts';
-import { type Compared, comparedLines, nameOf } from './goals.ts';
+import { type Compared, comparedLines, nameOf, type Sample } from './goals.ts';
 import { STORES } from './kannel.ts';
 
 const count = (n: number) => Math.round(n).toLocaleString('en-GB');
@@ -23,17 +23,15 @@ const WRITTEN: Record<Compared['unit'], (n: number) => string> = {
 const HEADER = ['', nameOf('hermod'), ...STORES.map(nameOf), ...STORES.map((store) => `÷ ${store}`), 'Goal'];
 
 function cellsOf({ what, unit, samples, ratios, goals }: Compared): string[] {
-  const cell = (system: keyof typeof samples) => {
-    const sample = samples[system];
+  const cell = (sample: Sample | undefined, written: (n: number) => string) => {
     if (!sample) return '–';
-    const noise = sample.rounds > 1 && sample.mean !== 0 ? ` ±${percent(sample.spread)}` : '';
-    return WRITTEN[unit](sample.mean) + noise;
+    const noise = sample.rounds > 1 && sample.median !== 0 ? ` ±${percent(sample.spread)}` : '';
+    return written(sample.median) + noise;
   };
   return [
     what,
-    cell('hermod'),
-    ...STORES.map(cell),
-    ...STORES.map((store) => (ratios[store] === undefined ? '–' : ratios[store].toFixed(2))),
+    ...(['hermod', ...STORES] as const).map((system) => cell(samples[system], WRITTEN[unit])),
+    ...STORES.map((store) => cell(ratios[store], (ratio) => ratio.toFixed(2))),
     goals.map(({ text, reached }) => `${text}: ${reached ? 'reached' : 'not reached'}`).join('; '),
   ];
 }
@@ -77,17 +75,10 @@ function notes({ machine, capacity, floors, lengths, rows }: Told, lines: readon
     `${rounds} ${rounds === 1 ? 'round' : 'rounds'}; ${seconds} s at full speed, ${fixedSeconds} s at a fixed rate, ` +
       `${count(backlog)} messages of backlog, ${waitSeconds} s of waiting for what is missing.`,
   ];
-  const spreads = lines
-    .flatMap(({ samples }) => Object.values(samples))
-    .filter(({ rounds: of, mean }) => of > 1 && mean > 0)
-    .map(({ spread }) => spread)
-    .sort((one, other) => one - other);
-  if (spreads.length > 0) {
-    const median = spreads[Math.floor(spreads.length / 2)]!;
-    notes.push(
-      `Noise (half of what lies between the rounds): ${percent(median)} in the median figure, at most ${percent(spreads.at(-1)!)}.`,
-    );
-  }
+  const figures = noiseOf(lines.flatMap(({ samples }) => Object.values(samples)));
+  const ratios = noiseOf(lines.flatMap((line) => Object.values(line.ratios)));
+  if (figures && ratios)
+    notes.push(`Noise (half of what lies between the rounds): figures ${figures}; ratios ${ratios}.`);
   if (capacity.length > 0) {
     notes.push(
       `The rig alone: ${capacity.map(({ name, perSecond, cpuUs }) => `${name} ${count(perSecond)}/s at ${cpuUs.toFixed(1)} µs`).join('; ')}.`,
@@ -111,4 +102,14 @@ function notes({ machine, capacity, floors, lengths, rows }: Told, lines: readon
     );
   }
   return notes;
+}
+
+/** Undefined when there was one round. */
+function noiseOf(samples: readonly Sample[]): string | undefined {
+  const spreads = samples
+    .filter(({ rounds, median }) => rounds > 1 && median > 0)
+    .map(({ spread }) => spread)
+    .sort((one, other) => one - other);
+  if (spreads.length === 0) return undefined;
+  return `${percent(spreads[Math.floor(spreads.length / 2)]!)} in the middle, ${percent(spreads.at(-1)!)} at most`;
 }

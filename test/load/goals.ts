@@ -3,17 +3,21 @@ import { type CaseName, type Figure, OFFERED, type Row, type SystemName } from '
 import { STORES, type Store } from './kannel.ts';
 
 type Unit = 'perSecond' | 'us' | 'ms' | 's' | 'mb' | 'count' | 'percent' | 'times';
-type Goal = { text: string; reached(own: number, of: (store: Store) => number | undefined): boolean | undefined };
+/** `ratio` to a store's figure; undefined where that was not measured. */
+type Goal = { text: string; reached(own: number, ratio: (store: Store) => number | undefined): boolean | undefined };
 type Line = { case: CaseName; figure: Figure; what: string; unit: Unit; goals?: readonly Goal[] };
 
-/** Mean of the rounds, and half of what lies between the least and the most as a share of it. */
-export type Sample = { mean: number; spread: number; rounds: number };
+/** Median of the rounds, and half of what lies between the least and the most as a share of it. */
+export type Sample = { median: number; spread: number; rounds: number };
 export type Compared = {
   what: string;
   unit: Unit;
   samples: Partial<Record<SystemName, Sample>>;
-  /** Hermod's mean ÷ that of each Kannel; absent where one of the two was not measured, or is 0. */
-  ratios: Partial<Record<Store, number>>;
+  /**
+   * Hermod's figure ÷ that of each Kannel, of the same round, since a machine is not as fast in each; absent where one of
+   * the two was not measured, or is 0.
+   */
+  ratios: Partial<Record<Store, Sample>>;
   goals: { text: string; reached: boolean }[];
 };
 
@@ -22,10 +26,10 @@ export const nameOf = (system: SystemName) => (system === 'hermod' ? 'Hermod' : 
 
 const than = (sign: '≥' | '≤', factor: number, store: Store): Goal => ({
   text: `${sign} ${factor} × Kannel, ${NAMES[store]}`,
-  reached(own, of) {
-    const theirs = of(store);
-    if (theirs === undefined) return undefined;
-    return sign === '≥' ? own >= factor * theirs : own <= factor * theirs;
+  reached(_own, ratio) {
+    const measured = ratio(store);
+    if (measured === undefined) return undefined;
+    return sign === '≥' ? measured >= factor : measured <= factor;
   },
 });
 const atLeast = (text: string, least: number): Goal => ({ text: `≥ ${text}`, reached: (own) => own >= least });
@@ -135,34 +139,42 @@ const LINES: readonly Line[] = [
 
 export function comparedLines(rows: readonly Row[]): Compared[] {
   return LINES.flatMap(({ case: name, figure, what, unit, goals = [] }) => {
+    const those = rows.filter((row) => row.case === name);
+    const own = byRound(those, 'hermod', figure);
     const samples: Compared['samples'] = {};
-    for (const system of ['hermod', ...STORES] as const) {
-      const values = rows
-        .filter((row) => row.system === system && row.case === name)
-        .map((row) => row.figures[figure])
-        .filter((value) => value !== undefined);
-      if (values.length > 0) samples[system] = sampleOf(values);
+    const ratios: Compared['ratios'] = {};
+    if (own.size > 0) samples.hermod = sampleOf([...own.values()]);
+    for (const store of STORES) {
+      const theirs = byRound(those, store, figure);
+      if (theirs.size > 0) samples[store] = sampleOf([...theirs.values()]);
+      const both = [...theirs].filter(([round, value]) => value !== 0 && own.has(round));
+      if (both.length > 0) ratios[store] = sampleOf(both.map(([round, value]) => own.get(round)! / value));
     }
     if (Object.keys(samples).length === 0) return [];
-    const own = samples.hermod?.mean;
-    const ratios: Compared['ratios'] = {};
-    for (const store of STORES) {
-      const theirs = samples[store]?.mean;
-      if (own !== undefined && theirs) ratios[store] = own / theirs;
-    }
-    return [{ what, unit, samples, ratios, goals: own === undefined ? [] : judged(goals, own, samples) }];
+    return [{ what, unit, samples, ratios, goals: samples.hermod ? judged(goals, samples.hermod.median, ratios) : [] }];
   });
 }
 
-function judged(goals: readonly Goal[], own: number, samples: Compared['samples']): Compared['goals'] {
+function byRound(rows: readonly Row[], system: SystemName, figure: Figure): Map<number, number> {
+  const values = new Map<number, number>();
+  for (const row of rows) {
+    const value = row.figures[figure];
+    if (row.system === system && value !== undefined) values.set(row.round, value);
+  }
+  return values;
+}
+
+function judged(goals: readonly Goal[], own: number, ratios: Compared['ratios']): Compared['goals'] {
   return goals.flatMap(({ text, reached }) => {
-    const verdict = reached(own, (store) => samples[store]?.mean);
+    const verdict = reached(own, (store) => ratios[store]?.median);
     return verdict === undefined ? [] : [{ text, reached: verdict }];
   });
 }
 
 function sampleOf(values: readonly number[]): Sample {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const between = Math.max(...values) - Math.min(...values);
-  return { mean, spread: mean === 0 ? 0 : between / 2 / mean, rounds: values.length };
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = (sorted.length - 1) / 2;
+  const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+  const between = sorted.at(-1)! - sorted[0]!;
+  return { median, spread: median === 0 ? 0 : between / 2 / median, rounds: values.length };
 }

@@ -12,7 +12,7 @@ export const HELP = `Measures the gateway: a load generator at its HTTP or SMPP 
   npm run bench -- --full            one run at full speed
   npm run bench -- --door both       full speed at the HTTP and at the SMPP door, in turn
   npm run bench -- --scale           1, 2 and 4 routers and egress workers, 1, 8 and 100 providers, some minutes
-  npm run bench -- --against kannel  Hermod beside Debian's Kannel, in turn: one table with ratios, some minutes
+  npm run bench -- --against kannel  Hermod beside Debian's Kannel, in turn: one table with ratios, a quarter of an hour
 
   --door NAME         http, smpp (one session) or both (http)
   --connections N     keep-alive connections, a request at a time on each (50); at the SMPP door its window (100)
@@ -35,10 +35,10 @@ With --scale and against Kannel --seconds (2) is the length of the runs at full 
   --write FILE        puts the table between the lines ${MARKS.join(' and ')} of a page
 
 Against Kannel also
-  --fixed-seconds S   length of the runs at a fixed rate (3)
+  --fixed-seconds S   length of the runs at a fixed rate (6)
   --backlog N         messages that wait while the SMSC refuses binds (50000)
-  --wait S            how long after a load what is missing is waited for (4)
-  --rounds N          how often each case is measured, in turn (2)
+  --wait S            how long after a load what is missing is waited for (2)
+  --rounds N          how often each case is measured, in turn (3)
   --stores LIST       Kannels by their store (none,file,spool)
   --only LIST         some of the cases: ${CASES.join(', ')}
 
@@ -64,10 +64,10 @@ const FASTEST = 60_000;
 const SECONDS = 5;
 const LENGTHS: Lengths = {
   seconds: 2,
-  fixedSeconds: 3,
+  fixedSeconds: 6,
   messages: LIMITS.messages,
   backlog: 50_000,
-  waitSeconds: 4,
+  waitSeconds: 2,
   warmUp: WARM_UP.messages,
 };
 
@@ -101,7 +101,7 @@ export function readOptions(argv: string[]) {
     window: number('window') ?? 100,
     brokerPid: number('broker-pid'),
     warmUp: number('warm-up') ?? WARM_UP.messages,
-    rounds: number('rounds') ?? 2,
+    rounds: number('rounds') ?? 3,
     stores: listOf('stores', values.stores, STORES),
     only: listOf('only', values.only, CASES),
     lengths: {
