@@ -8,7 +8,7 @@ const FULL = process.env.HERMOD_FULL === '1';
 const COUNT = FULL ? 1_000_000 : 20_000;
 /** Of the process, which does more than remember; what grows with the messages would be ten times that. */
 const GROWTH_MIB = FULL ? 200 : 150;
-const LOG_MIB = 8;
+const LOG_MIB = 16;
 
 onBoth((open) => {
   test(
