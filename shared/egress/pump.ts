@@ -29,7 +29,7 @@ export type PumpOptions<P> = {
   provider: Provider;
   bearer: Bearer<P>;
   bus: Pick<Bus, 'confirmAge'>;
-  /** A worker whose claims are so old, in ms, hands nothing over: its binds may be someone else's by now. */
+  /** Milliseconds without a word of the broker after which nothing is handed over: these binds may be someone else's. */
   leaseMs: number;
 };
 
@@ -92,7 +92,6 @@ export class Pump<P> {
   }
 
   #pump(): void {
-    // Without the broker's word these binds may be someone else's by now.
     if (this.#options.bus.confirmAge() > this.#options.leaseMs) return;
     const now = performance.now();
     let soonest = Number.POSITIVE_INFINITY;
