@@ -20,13 +20,16 @@ const WRITTEN: Record<Compared['unit'], (n: number) => string> = {
   times: (n) => `${n.toFixed(2)} ×`,
 };
 
+/** Without its unit. */
+const bare = (written: (n: number) => string) => (n: number) => written(n).replace(/[^\d.,].*/, '');
+
 const HEADER = ['', nameOf('hermod'), ...STORES.map(nameOf), ...STORES.map((store) => `÷ ${store}`), 'Goal'];
 
 function cellsOf({ what, unit, samples, ratios, goals }: Compared): string[] {
   const cell = (sample: Sample | undefined, written: (n: number) => string) => {
     if (!sample) return '–';
-    const noise = sample.rounds > 1 && sample.median !== 0 ? ` ±${percent(sample.spread)}` : '';
-    return written(sample.median) + noise;
+    const { median, least, most, rounds } = sample;
+    return rounds > 1 ? `${written(median)} (${[least, most].map(bare(written)).join('–')})` : written(median);
   };
   return [
     what,
@@ -78,7 +81,10 @@ function notes({ machine, capacity, floors, lengths, rows }: Told, lines: readon
   const figures = noiseOf(lines.flatMap(({ samples }) => Object.values(samples)));
   const ratios = noiseOf(lines.flatMap((line) => Object.values(line.ratios)));
   if (figures && ratios)
-    notes.push(`Noise (half of what lies between the rounds): figures ${figures}; ratios ${ratios}.`);
+    notes.push(
+      'A figure is the median of the rounds, a ratio that of the ratios within them, behind each the least and the most. ' +
+        `Noise, half of what lies between these: figures ${figures}; ratios ${ratios}.`,
+    );
   if (capacity.length > 0) {
     notes.push(
       `The rig alone: ${capacity.map(({ name, perSecond, cpuUs }) => `${name} ${count(perSecond)}/s at ${cpuUs.toFixed(1)} µs`).join('; ')}.`,
@@ -106,10 +112,11 @@ function notes({ machine, capacity, floors, lengths, rows }: Told, lines: readon
 
 /** Undefined when there was one round. */
 function noiseOf(samples: readonly Sample[]): string | undefined {
-  const spreads = samples
+  const shares = samples
     .filter(({ rounds, median }) => rounds > 1 && median > 0)
-    .map(({ spread }) => spread)
+    .map(({ median, least, most }) => (most - least) / 2 / median)
     .sort((one, other) => one - other);
-  if (spreads.length === 0) return undefined;
-  return `${percent(spreads[Math.floor(spreads.length / 2)]!)} in the middle, ${percent(spreads.at(-1)!)} at most`;
+  if (shares.length === 0) return undefined;
+  const within = (part: number) => percent(shares[Math.ceil(part * shares.length) - 1]!);
+  return `half of them within ±${within(0.5)}, nine of ten within ±${within(0.9)}`;
 }

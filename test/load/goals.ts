@@ -7,8 +7,8 @@ type Unit = 'perSecond' | 'us' | 'ms' | 's' | 'mb' | 'count' | 'percent' | 'time
 type Goal = { text: string; reached(own: number, ratio: (store: Store) => number | undefined): boolean | undefined };
 type Line = { case: CaseName; figure: Figure; what: string; unit: Unit; goals?: readonly Goal[] };
 
-/** Median of the rounds, and half of what lies between the least and the most as a share of it. */
-export type Sample = { median: number; spread: number; rounds: number };
+/** What the rounds of a run gave. */
+export type Sample = { median: number; least: number; most: number; rounds: number };
 export type Compared = {
   what: string;
   unit: Unit;
@@ -175,6 +175,5 @@ function sampleOf(values: readonly number[]): Sample {
   const sorted = values.toSorted((one, other) => one - other);
   const middle = (sorted.length - 1) / 2;
   const median = (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
-  const between = sorted.at(-1)! - sorted[0]!;
-  return { median, spread: median === 0 ? 0 : between / 2 / median, rounds: values.length };
+  return { median, least: sorted[0]!, most: sorted.at(-1)!, rounds: values.length };
 }

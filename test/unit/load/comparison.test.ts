@@ -33,6 +33,7 @@ test('the recorded run: medians over its rounds, and ratios of what was measured
     { text: '≥ 1 × Kannel, spool store', reached: ratioTo(spool!) >= 1 },
     { text: '≥ 1 × Kannel, no store', reached: ratioTo(none!) >= 1 },
   ]);
+  expect(comparisonText(recorded)).toMatch(/full speed: to the SMSC +[\d,]+\/s \([\d,]+–[\d,]+\) /);
 });
 
 test('one bad round of three moves no median, a slow machine no ratio; both show as noise', () => {
@@ -44,9 +45,9 @@ test('one bad round of three moves no median, a slow machine no ratio; both show
     return [one('hermod', 2_000 * machine), one('none', 1_000 * machine * (round === 3 ? 0.1 : 1))];
   });
   const [line] = comparedLines(rows);
-  expect(line!.samples.hermod).toEqual({ median: 2_000, spread: 0.25, rounds: 3 });
+  expect(line!.samples.hermod).toEqual({ median: 2_000, least: 1_000, most: 2_000, rounds: 3 });
   expect(line!.samples.none!.median).toBe(500);
-  expect(line!.ratios.none).toMatchObject({ median: 2, spread: 4.5 });
+  expect(line!.ratios.none).toMatchObject({ median: 2, least: 2, most: 20 });
   expect(line!.goals).toEqual([{ text: '≥ 1 × Kannel, no store', reached: true }]);
 });
 
@@ -55,7 +56,7 @@ test('the recorded run as a page has it: every line with as many cells, and what
   const cells = markdown.split('\n').filter((line) => line.startsWith('|'));
   expect(cells.length).toBe(comparedLines(recorded.rows).length + 2);
   for (const line of cells) expect(line.match(/\|/g)!.length, line).toBe(10);
-  expect(markdown).toContain('Noise (half of what lies between the rounds)');
+  expect(markdown).toMatch(/ratios half of them within ±\d+ %, nine of ten within ±\d+ %\./);
   expect(markdown).toContain('The rig alone: load generator');
   expect(markdown).toContain('at 200/s: p50 2.35 ms, p99 12.3 ms, 1,234 µs of CPU per message.');
   expect(markdown).not.toMatch(NO_NUMBER);
