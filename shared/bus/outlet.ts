@@ -9,7 +9,7 @@ export const MOST_IN_BATCH = 64;
 /** A part-filled batch waits while this many confirms for its address are under way. */
 const CONFIRMS_BEFORE_WAITING = 2;
 /** A part-filled batch leaves so long after the one before it, at least. */
-const SPACE_MS = 1;
+const SPACE_MS = 2;
 /** Full batches leave up to this many confirms under way. */
 const MOST_CONFIRMS = 16;
 /** What is not urgent waits so long for company, or until so many are there. */

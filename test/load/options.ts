@@ -35,7 +35,7 @@ With --scale and against Kannel --seconds (2) is the length of the runs at full 
   --write FILE        puts the table between the lines ${MARKS.join(' and ')} of a page
 
 Against Kannel also
-  --fixed-seconds S   length of the runs at a fixed rate (10)
+  --fixed-seconds S   length of the runs at a fixed rate (6)
   --backlog N         messages that wait while the SMSC refuses binds (50000)
   --wait S            how long after a load what is missing is waited for (2)
   --rounds N          how often each case is measured, in turn (3)
@@ -64,7 +64,7 @@ const FASTEST = 60_000;
 const SECONDS = 5;
 const LENGTHS: Lengths = {
   seconds: 2,
-  fixedSeconds: 10,
+  fixedSeconds: 6,
   messages: LIMITS.messages,
   backlog: 50_000,
   waitSeconds: 2,
