@@ -38,11 +38,12 @@ export class Pump<P> {
   readonly waiting = new Waiting<P>();
   /** Hand-overs that are under way or had an end: what makes a repeat harmless. */
   readonly handed = new Handed(Date.now());
+  /** The worker ends: a throttled message is not tried again here. */
+  isStopping = false;
   readonly #options: PumpOptions<P>;
   readonly #inFlight: Record<Lane, number> = { urgent: 0, bulk: 0 };
   #timer: NodeJS.Timeout | undefined;
   #isScheduled = false;
-  #stopping = false;
 
   constructor(options: PumpOptions<P>) {
     this.#options = options;
@@ -73,20 +74,15 @@ export class Pump<P> {
     });
   }
 
-  /** From now on a throttled message is not tried again here. */
-  stopping(): void {
-    this.#stopping = true;
-  }
-
-  stopped(): void {
+  close(): void {
     clearTimeout(this.#timer);
   }
 
-  /** Everything that waits, or what came in before `since` (monotonic ms) on one lane. */
   giveBackAll(ending: Ending): void {
     for (const lane of LANES) this.giveBackOlder(lane, undefined, ending);
   }
 
+  /** What came in on a lane before `since` (monotonic ms); all of it without one. */
   giveBackOlder(lane: Lane, since: number | undefined, ending: Ending): void {
     for (const item of this.waiting.takeOlder(lane, since)) this.#giveBack(item, ending);
   }
@@ -162,7 +158,7 @@ export class Pump<P> {
     item.throttles++;
     item.notBefore = now + (afterMs ?? THROTTLE_PAUSES_MS[item.throttles - 1] ?? THROTTLE_PAUSES_MS.at(-1)!);
     if (item.show) this.#giveBack(item, { kind: 'retry', reason });
-    else if (this.#stopping) this.#giveBack(item, { kind: 'waited' });
+    else if (this.isStopping) this.#giveBack(item, { kind: 'waited' });
     else this.waiting.addFirst(item);
   }
 

@@ -26,6 +26,7 @@ const TICK_MS = 1_000;
 /** A worker that is started again and again does not probe each time, and one that seldom probes does so soon. */
 const FIRST_PROBE_MS = 300_000;
 const DRAIN_MS = 8_000;
+
 export type WorkerOptions<P> = {
   name: string;
   provider: Provider;
@@ -51,7 +52,6 @@ export class Worker<P> {
   /** Why it does not read now. */
   #resting: string | undefined;
   #probeAt: number;
-  #stopping = false;
 
   constructor(options: WorkerOptions<P>) {
     this.#options = options;
@@ -95,14 +95,13 @@ export class Worker<P> {
 
   /** What waits goes back to the router, what is in flight is waited for, then the sessions unbind. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#pump.isStopping = true;
     const stopped = Promise.all(this.#consumers.map((consumer) => consumer.stop()));
-    this.#pump.stopping();
     this.#pump.giveBackAll({ kind: 'waited' });
     await Promise.all(this.#slots.map((slot) => slot.stop(DRAIN_MS)));
     await stopped;
     clearInterval(this.#ticker);
-    this.#pump.stopped();
+    this.#pump.close();
   }
 
   // ── from the bus ──
@@ -122,7 +121,7 @@ export class Worker<P> {
       if (provider.onUnknown === 'park') return followsOf(arrived, ending, provider, Date.now());
     }
     // Still on its way to us when this worker began to stop or to rest: it would wait here for nobody.
-    if (this.#stopping) return followsOf(arrived, { kind: 'waited' }, provider, Date.now());
+    if (this.#pump.isStopping) return followsOf(arrived, { kind: 'waited' }, provider, Date.now());
     if (this.#resting) return followsOf(arrived, { kind: 'unavailable', reason: this.#resting }, provider, Date.now());
     const span = traceProcess(this.#service, egressQueue(this.#name, arrived.lane), arrived);
     const message = span ? { ...arrived, traceparent: span.traceparent } : arrived;
@@ -168,7 +167,7 @@ export class Worker<P> {
 
   /** Hands over ahead of the backlog, and never again. */
   readonly #once = async (message: Sms, show: Show): Promise<Ending> => {
-    if (this.#stopping || ![...this.#pump.binds].some(({ usable }) => usable))
+    if (this.#pump.isStopping || ![...this.#pump.binds].some(({ usable }) => usable))
       throw new Error(this.#tally.lastError || 'this worker has no open bind');
     return new Promise((resolve) => {
       const settle = (ending: Ending) => {
@@ -209,7 +208,7 @@ export class Worker<P> {
   }
 
   #read(): void {
-    if (this.#stopping || this.#paused || this.#pump.binds.size === 0) return;
+    if (this.#pump.isStopping || this.#paused || this.#pump.binds.size === 0) return;
     this.#resting = undefined;
     for (const consumer of this.#consumers) void consumer.start();
   }
